@@ -1,0 +1,185 @@
+import type { Capabilities, Execution, HypervisorId, Snapshot, VmState } from '@nakhoda/schema';
+
+/** What every call gets: a way to stop it, and ways to tell how it goes. */
+export interface DriverContext {
+  readonly signal: AbortSignal;
+  /** One line for the task's log. */
+  log(line: string): void;
+  /** Share of the work that is done, 0 to 1. */
+  progress(fraction: number): void;
+}
+
+/** How a NIC reaches its network. The daemon prepares the host's side and passes the result. */
+export type NicAttachment =
+  /** A persistent TAP that is a port of the network's bridge already. */
+  | { kind: 'tap'; tap: string }
+  /** VirtualBox's bridged adapter on this host interface. */
+  | { kind: 'bridged'; interface: string }
+  /** Raw Ethernet frames in UDP datagrams on 127.0.0.1: the VM binds `localPort` and sends to `peerPort`. */
+  | { kind: 'udp-tunnel'; localPort: number; peerPort: number }
+  /** A NIC with no cable in it. */
+  | { kind: 'none' };
+
+export interface MachineDisk {
+  /** `disk0` to `disk9`; the order of the guest's disks. */
+  slot: string;
+  /** Absolute path of the image. `define` makes it where it does not exist. */
+  path: string;
+  format: 'qcow2' | 'vdi' | 'raw';
+  sizeBytes: number;
+}
+
+export interface MachineNic {
+  slot: string;
+  /** Six lower-case pairs with colons. */
+  mac: string;
+  attachment: NicAttachment;
+}
+
+/** A VM as a driver gets it: names resolved to paths, networks to attachments. */
+export interface MachineSpec {
+  vmid: number;
+  name: string;
+  uuid: string;
+  cores: number;
+  memoryMiB: number;
+  /** Absolute, private to this VM, kept over reboots: images and the driver's own records. */
+  directory: string;
+  /** Absolute, private to this VM, lost on reboot: sockets and pid records. Short: a Unix socket path has at most 107 bytes. */
+  runtimeDirectory: string;
+  disks: MachineDisk[];
+  /** Absolute path of an ISO image, or null for an empty drive. The image is never written. */
+  cdrom: string | null;
+  nics: MachineNic[];
+}
+
+/** What a driver sees of a VM. Derived from the hypervisor each time, never from what was asked for. */
+export interface MachineStatus {
+  vmid: number;
+  uuid: string;
+  state: VmState;
+  /** Why it is in that state, where that is not self-evident: after a crash, an I/O error, a failed start. */
+  reason?: string;
+  execution?: Execution;
+  pid?: number;
+  /** When the present run began; ISO 8601. */
+  startedAt?: string;
+  currentSnapshot?: string;
+}
+
+/** What `probe` finds out: whether this hypervisor can run VMs here, how, and if not, why. */
+export interface ProbeResult {
+  usable: boolean;
+  version: string | null;
+  execution: Execution | null;
+  /** Why it is unusable, or usable only in a limited way. Whole sentences. */
+  reasons: string[];
+  /** What to do about it. */
+  remedy?: string;
+}
+
+/** A fault in a spec, found without touching anything. */
+export interface SpecProblem {
+  field: string;
+  message: string;
+  hint: string;
+}
+
+/** A VM's state changed, however it was caused. The receiver calls `inspect` for the rest. */
+export interface DriverEvent {
+  vmid: number;
+  kind: 'state' | 'removed' | 'snapshots';
+  at: string;
+}
+
+export type StopMode = 'shutdown' | 'poweroff';
+
+/**
+ * The contract every hypervisor's driver fulfils. Each call is idempotent: to define what is defined,
+ * start what runs, stop what is stopped or undefine what is gone changes nothing and succeeds.
+ * All errors are `NakhodaError`s. The exported suite (`@nakhoda/driver/contract`) is the contract's text.
+ */
+export interface Driver {
+  readonly id: HypervisorId;
+  /** Looks at the host; changes nothing. Never throws for a hypervisor that is absent: that is an answer. */
+  probe(ctx: DriverContext): Promise<ProbeResult>;
+  capabilities(): Capabilities;
+  /** Faults in the spec for this hypervisor. Pure: looks at nothing but the spec and the capabilities. */
+  validate(spec: MachineSpec): SpecProblem[];
+  /** Every VM of Nakhoda's that this hypervisor knows. */
+  list(ctx: DriverContext): Promise<MachineStatus[]>;
+  /** One VM, or null when the hypervisor has none of that vmid. */
+  inspect(ctx: DriverContext, options: { vmid: number }): Promise<MachineStatus | null>;
+  /**
+   * Makes the VM known to the hypervisor and creates its missing disks, or brings a stopped VM's
+   * definition in line with the spec. Undoes what it made when it fails.
+   */
+  define(ctx: DriverContext, options: { spec: MachineSpec }): Promise<void>;
+  /** Forgets a stopped VM and deletes everything in its two folders that the driver made. */
+  undefine(ctx: DriverContext, options: { vmid: number }): Promise<void>;
+  /** Returns when the guest's processors run. A failed start leaves the VM stopped, with the reason. */
+  start(ctx: DriverContext, options: { vmid: number }): Promise<void>;
+  /**
+   * `shutdown` asks the guest and waits up to `timeoutSeconds`, then throws `vm.shutdown-timeout` and leaves
+   * the VM running. `poweroff` takes the power away and returns when no process of the VM is left.
+   */
+  stop(ctx: DriverContext, options: { vmid: number; mode: StopMode; timeoutSeconds: number }): Promise<void>;
+  /** State changes from now on, within 2 s of their cause, until the signal ends it. Several may listen. */
+  events(signal: AbortSignal): AsyncIterable<DriverEvent>;
+  /** Ends connections and timers of this process. VMs go on running. */
+  close(): Promise<void>;
+
+  readonly snapshots?: SnapshotFacet;
+  readonly serial?: SerialFacet;
+  readonly guest?: GuestFacet;
+}
+
+/** Points in a VM's tree. */
+export interface SnapshotFacet {
+  /** Of a running VM with `memory` the guest's whole state, otherwise the disks alone. Nothing half-made stays. */
+  take(ctx: DriverContext, options: { vmid: number; name: string; description: string; memory: boolean }): Promise<void>;
+  /** Oldest first; a tree by `parent`. Empty for a VM with none. */
+  list(ctx: DriverContext, options: { vmid: number }): Promise<Snapshot[]>;
+  /**
+   * The VM as it was. A snapshot with memory leaves it running from that instant; one without
+   * leaves it stopped. What happened since the last snapshot is lost.
+   */
+  rollback(ctx: DriverContext, options: { vmid: number; name: string }): Promise<void>;
+  /** Its children move up to its parent where the hypervisor can do that, else `snapshot.has-children`. */
+  delete(ctx: DriverContext, options: { vmid: number; name: string }): Promise<void>;
+}
+
+/** One reader and writer on a VM's first serial port. Several can be open at once; all see all output. */
+export interface SerialSession {
+  write(data: Uint8Array): void;
+  /** Called with each piece of output from now on. */
+  onData(listener: (data: Uint8Array) => void): void;
+  /** Called once when the port is gone: VM stopped, or `close` was called. */
+  onClose(listener: () => void): void;
+  close(): void;
+}
+
+export interface SerialFacet {
+  /** Opens the running VM's first serial port. `backlog` holds the last output, up to 64 KiB. */
+  open(ctx: DriverContext, options: { vmid: number }): Promise<{ session: SerialSession; backlog: Uint8Array }>;
+}
+
+export interface GuestExecOptions {
+  vmid: number;
+  /** Program and arguments; no shell in between. */
+  argv: readonly string[];
+  timeoutSeconds: number;
+  onStdout(data: Uint8Array): void;
+  onStderr(data: Uint8Array): void;
+}
+
+/** What is asked of the guest itself: through its agent, or the serial shell where there is none. */
+export interface GuestFacet {
+  /** Which way answers now, or null when none does within the time. */
+  ready(ctx: DriverContext, options: { vmid: number; timeoutSeconds: number }): Promise<'agent' | 'serial' | null>;
+  exec(ctx: DriverContext, options: GuestExecOptions): Promise<{ exitCode: number }>;
+  readFile(ctx: DriverContext, options: { vmid: number; path: string; maxBytes: number }): Promise<Uint8Array>;
+  writeFile(ctx: DriverContext, options: { vmid: number; path: string; data: Uint8Array }): Promise<void>;
+  /** IPv4 addresses by MAC as the guest sees them, without loopback. Empty when nobody answers. */
+  addresses(ctx: DriverContext, options: { vmid: number }): Promise<{ mac: string; address: string }[]>;
+}

@@ -1,0 +1,60 @@
+import type { TObject, TSchema } from 'typebox';
+
+import type { ErrorCode } from './errors.ts';
+
+/** What a caller must be allowed to do; Proxmox VE's names where it has one. */
+export type Permission =
+  | 'none'
+  | 'Sys.Audit'
+  | 'Sys.Modify'
+  | 'VM.Audit'
+  | 'VM.Allocate'
+  | 'VM.PowerMgmt'
+  | 'VM.Console'
+  | 'VM.GuestAgent'
+  | 'VM.Snapshot'
+  | 'VM.Snapshot.Rollback'
+  | 'SDN.Audit'
+  | 'SDN.Allocate'
+  | 'Datastore.Audit'
+  | 'Lab.Run';
+
+/** How the command line offers an endpoint. Path parameters in `positional` order, everything else as a flag. */
+export interface CliCommand {
+  /** Noun and verb, for example `['vm', 'start']`. */
+  readonly words: readonly [string, ...string[]];
+  /** Fields of params or body that are given without a flag, in order. `?` at the end makes one optional. */
+  readonly positional?: readonly string[];
+  /** Flag names that differ from the field's own: field → flag without dashes. */
+  readonly flags?: Readonly<Record<string, string>>;
+}
+
+/** One record of the table that the routes, `openapi.json`, the client and the command line are made from. */
+export interface Endpoint<
+  Params extends TObject = TObject,
+  Query extends TObject = TObject,
+  Body extends TObject = TObject,
+  Result extends TSchema = TSchema,
+> {
+  readonly method: 'GET' | 'POST' | 'DELETE';
+  /** Below `/api/v1`, with `:name` for parameters. */
+  readonly path: string;
+  readonly params?: Params;
+  readonly query?: Query;
+  readonly body?: Body;
+  readonly result: Result;
+  /** `json` (default), a `task` that is answered with 202, or a stream that never ends by itself. */
+  readonly answer?: 'json' | 'task' | 'ndjson' | 'sse' | 'websocket' | 'html';
+  readonly errors: readonly ErrorCode[];
+  readonly permission: Permission;
+  /** One line, in the imperative, without a full stop. */
+  readonly summary: string;
+  readonly cli?: CliCommand;
+}
+
+/** Keeps a record's own types while checking its shape. */
+export function endpoint<Params extends TObject, Query extends TObject, Body extends TObject, Result extends TSchema>(
+  record: Endpoint<Params, Query, Body, Result>,
+): Endpoint<Params, Query, Body, Result> {
+  return record;
+}

@@ -1,0 +1,21 @@
+import { labEndpoints } from './endpoints/lab.ts';
+import { networkEndpoints } from './endpoints/network.ts';
+import { sessionEndpoints } from './endpoints/session.ts';
+import { snapshotEndpoints } from './endpoints/snapshot.ts';
+import { systemEndpoints } from './endpoints/system.ts';
+import { taskEndpoints } from './endpoints/task.ts';
+import { vmEndpoints } from './endpoints/vm.ts';
+
+/** Every endpoint, by its id. The id is the API's operation id and the handler's name. */
+export const endpoints = {
+  ...systemEndpoints,
+  ...sessionEndpoints,
+  ...vmEndpoints,
+  ...snapshotEndpoints,
+  ...networkEndpoints,
+  ...taskEndpoints,
+  ...labEndpoints,
+};
+
+export type Endpoints = typeof endpoints;
+export type EndpointId = keyof Endpoints;

@@ -1,0 +1,160 @@
+import { Type } from 'typebox';
+
+import { endpoint } from '../endpoint.ts';
+import { CdromReference, HypervisorId, NetworkName, NodeName, Vmid, VmName, VmReference } from '../names.ts';
+import { Vm } from '../resources.ts';
+import { Task } from '../task.ts';
+
+const closed = { additionalProperties: false } as const;
+export const VmParams = Type.Object({ vm: VmReference }, closed);
+const timeoutSeconds = Type.Optional(Type.Integer({ minimum: 1, maximum: 3600, description: 'seconds to wait for the guest' }));
+
+export const VmCreate = Type.Object(
+  {
+    name: VmName,
+    hypervisor: HypervisorId,
+    vmid: Type.Optional(Vmid),
+    node: Type.Optional(NodeName),
+    cores: Type.Optional(Type.Integer({ minimum: 1, maximum: 256, description: 'virtual processors, default 1' })),
+    memoryMiB: Type.Optional(Type.Integer({ minimum: 16, maximum: 16_777_216, description: 'MiB of memory, default 512' })),
+    diskGiB: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_048_576, description: 'GiB of the first disk, default 4' })),
+    cdrom: Type.Optional(CdromReference),
+    network: Type.Optional(NetworkName),
+    start: Type.Optional(Type.Boolean({ description: 'start it when it is made' })),
+  },
+  closed,
+);
+export type VmCreate = Type.Static<typeof VmCreate>;
+
+/** One line of an exec's answer: output as base64, then the command's own exit code. */
+export const ExecLine = Type.Union([
+  Type.Object({ stream: Type.Union([Type.Literal('stdout'), Type.Literal('stderr')]), data: Type.String() }, closed),
+  Type.Object({ exitCode: Type.Integer() }, closed),
+  Type.Object({ error: Type.Object({ code: Type.String(), message: Type.String(), hint: Type.String() }, closed) }, closed),
+]);
+export type ExecLine = Type.Static<typeof ExecLine>;
+
+export const vmEndpoints = {
+  'vm.create': endpoint({
+    method: 'POST',
+    path: '/vms',
+    body: VmCreate,
+    result: Task,
+    answer: 'task',
+    errors: [
+      'vm.name-taken',
+      'vm.vmid-taken',
+      'vm.spec-invalid',
+      'hypervisor.unusable',
+      'network.not-found',
+      'storage.volume-not-found',
+      'storage.volume-refused',
+      'storage.too-large',
+      'node.not-found',
+    ],
+    permission: 'VM.Allocate',
+    summary: 'Make a VM',
+    cli: { words: ['vm', 'create'], positional: ['name'], flags: { memoryMiB: 'memory', diskGiB: 'disk' } },
+  }),
+  'vm.list': endpoint({
+    method: 'GET',
+    path: '/vms',
+    query: Type.Object(
+      {
+        hypervisor: Type.Optional(HypervisorId),
+        state: Type.Optional(Type.String({ maxLength: 16 })),
+        sort: Type.Optional(Type.Union([Type.Literal('vmid'), Type.Literal('name'), Type.Literal('state')])),
+        limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000 })),
+        cursor: Type.Optional(Type.String({ maxLength: 64 })),
+      },
+      closed,
+    ),
+    result: Type.Array(Vm),
+    errors: [],
+    permission: 'VM.Audit',
+    summary: 'List VMs of every hypervisor',
+    cli: { words: ['vm', 'list'] },
+  }),
+  'vm.show': endpoint({
+    method: 'GET',
+    path: '/vms/:vm',
+    params: VmParams,
+    result: Vm,
+    errors: ['vm.not-found'],
+    permission: 'VM.Audit',
+    summary: 'Show a VM',
+    cli: { words: ['vm', 'show'], positional: ['vm'] },
+  }),
+  'vm.start': endpoint({
+    method: 'POST',
+    path: '/vms/:vm/start',
+    params: VmParams,
+    result: Task,
+    answer: 'task',
+    errors: ['vm.not-found', 'vm.wrong-state', 'vm.start-failed', 'hypervisor.unusable'],
+    permission: 'VM.PowerMgmt',
+    summary: 'Start a VM',
+    cli: { words: ['vm', 'start'], positional: ['vm'] },
+  }),
+  'vm.shutdown': endpoint({
+    method: 'POST',
+    path: '/vms/:vm/shutdown',
+    params: VmParams,
+    body: Type.Object({ timeoutSeconds }, closed),
+    result: Task,
+    answer: 'task',
+    errors: ['vm.not-found', 'vm.wrong-state', 'vm.shutdown-timeout'],
+    permission: 'VM.PowerMgmt',
+    summary: 'Ask the guest to shut down, and wait for it',
+    cli: { words: ['vm', 'shutdown'], positional: ['vm'], flags: { timeoutSeconds: 'timeout' } },
+  }),
+  'vm.stop': endpoint({
+    method: 'POST',
+    path: '/vms/:vm/stop',
+    params: VmParams,
+    result: Task,
+    answer: 'task',
+    errors: ['vm.not-found', 'vm.wrong-state'],
+    permission: 'VM.PowerMgmt',
+    summary: 'Take the power away from a VM',
+    cli: { words: ['vm', 'stop'], positional: ['vm'] },
+  }),
+  'vm.destroy': endpoint({
+    method: 'DELETE',
+    path: '/vms/:vm',
+    params: VmParams,
+    result: Task,
+    answer: 'task',
+    errors: ['vm.not-found', 'vm.wrong-state'],
+    permission: 'VM.Allocate',
+    summary: 'Delete a stopped VM with its disks and snapshots',
+    cli: { words: ['vm', 'destroy'], positional: ['vm'] },
+  }),
+  'vm.exec': endpoint({
+    method: 'POST',
+    path: '/vms/:vm/exec',
+    params: VmParams,
+    body: Type.Object(
+      {
+        argv: Type.Array(Type.String({ maxLength: 32_768 }), { minItems: 1, maxItems: 256 }),
+        timeoutSeconds,
+      },
+      closed,
+    ),
+    result: ExecLine,
+    answer: 'ndjson',
+    errors: ['vm.not-found', 'guest.not-running', 'guest.no-agent', 'guest.timeout', 'guest.exec-failed', 'vm.unsupported'],
+    permission: 'VM.GuestAgent',
+    summary: 'Run a command in the guest',
+  }),
+  'vm.console': endpoint({
+    method: 'GET',
+    path: '/vms/:vm/console',
+    params: VmParams,
+    result: Type.Unknown(),
+    answer: 'websocket',
+    errors: ['vm.not-found', 'vm.wrong-state', 'vm.unsupported'],
+    permission: 'VM.Console',
+    summary: 'Open the serial console: binary frames both ways',
+  }),
+};

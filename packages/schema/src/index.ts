@@ -1,0 +1,15 @@
+export * from './names.ts';
+export * from './errors.ts';
+export * from './vm-states.ts';
+export * from './resources.ts';
+export * from './task.ts';
+export * from './lab.ts';
+export type * from './events.ts';
+export * from './endpoint.ts';
+export * from './endpoints.ts';
+export * from './endpoints/vm.ts';
+export * from './endpoints/network.ts';
+export * from './endpoints/task.ts';
+export * from './endpoints/system.ts';
+export * from './endpoints/session.ts';
+export * from './endpoints/lab.ts';
