@@ -1,1 +1,2 @@
 export type * from './driver.ts';
+export { specProblems } from './spec-problems.ts';

@@ -2,9 +2,9 @@ import { constants } from 'node:fs';
 import { access, readFile, realpath } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
+
 import { cacheFolder } from './cache-folder.ts';
+import { exec } from './exec.ts';
 
 const enterScript = fileURLToPath(new URL('./virtualbox-enter.sh', import.meta.url));
 
@@ -21,6 +21,11 @@ export interface VirtualBoxRuntime {
   readonly root: string | null;
   /** What `VBoxManage --version` prints, e.g. `7.2.22_Debianr175245`. */
   readonly version: string;
+  /**
+   * True where the run time is entered through a user namespace, because the caller is not root:
+   * inside, the caller and the run time's files (which must be the caller's) are root's.
+   */
+  readonly userNamespace?: boolean;
 }
 
 /** The folder with all isolated run times; `current` in it links to the one in use. */
@@ -31,18 +36,20 @@ export function virtualBoxRuntimeFolder(env: NodeJS.ProcessEnv): string {
 /**
  * Finds the VirtualBox that drivers use: the system's, otherwise the isolated run time;
  * null when `nakhoda setup virtualbox` has not been run. Looks only; installs and starts nothing.
+ * @throws NakhodaError as {@link exec} does, when the system's VBoxManage does not run.
  */
 export async function findVirtualBoxRuntime(env: NodeJS.ProcessEnv): Promise<VirtualBoxRuntime | null> {
   const system = `${virtualBoxPrograms}/VBoxManage`;
   if (await canRun(system)) {
-    const { stdout } = await promisify(execFile)(system, ['--version'], { timeout: 10_000 });
+    const { stdout } = await exec([system, '--version'], { timeoutMs: 10_000 });
     return { kind: 'system', root: null, version: lastLine(stdout) };
   }
   const current = join(virtualBoxRuntimeFolder(env), 'current');
   try {
     const folder = await realpath(current);
     const version = await readFile(join(folder, 'version'), 'utf8');
-    return { kind: 'isolated', root: join(folder, 'root'), version: version.trim() };
+    const userNamespace = process.getuid?.() !== 0;
+    return { kind: 'isolated', root: join(folder, 'root'), version: version.trim(), userNamespace };
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
     throw error;
@@ -53,7 +60,7 @@ export async function findVirtualBoxRuntime(env: NodeJS.ProcessEnv): Promise<Vir
  * The full argv that runs a program of the run time. For `system` it is `argv` itself. For
  * `isolated` the spawned process becomes the program (same pid, same network and pid
  * namespaces, same environment) in a mount namespace of its own, with /tmp shared, so that
- * programs with the same `VBOX_IPC_SOCKETID` find each other; this needs root.
+ * programs with the same `VBOX_IPC_SOCKETID` find each other.
  *
  * `binds` are absolute folders that exist and appear inside at the same path. VBoxSVC keeps
  * the namespace of whichever program started it, so every call for one `VBOX_USER_HOME` must
@@ -72,6 +79,7 @@ export function runtimeArgv(
   }
   return [
     'unshare',
+    ...(runtime.userNamespace === true ? ['--user', '--map-root-user'] : []),
     '--mount',
     // Mounts that appear under a bind on the host later must show inside, never the reverse.
     '--propagation',

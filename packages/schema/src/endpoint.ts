@@ -52,9 +52,18 @@ export interface Endpoint<
   readonly cli?: CliCommand;
 }
 
-/** Keeps a record's own types while checking its shape. */
-export function endpoint<Params extends TObject, Query extends TObject, Body extends TObject, Result extends TSchema>(
-  record: Endpoint<Params, Query, Body, Result>,
-): Endpoint<Params, Query, Body, Result> {
+/** What an endpoint answers with: one JSON value, a task (202), a page, or a stream. */
+export type AnswerKind = NonNullable<Endpoint['answer']>;
+
+/** Keeps a record's own types, the kind of its answer included, while checking its shape. */
+export function endpoint<
+  Params extends TObject = TObject,
+  Query extends TObject = TObject,
+  Body extends TObject = TObject,
+  Result extends TSchema = TSchema,
+  const Answer extends AnswerKind = 'json',
+>(
+  record: Endpoint<Params, Query, Body, Result> & { readonly answer?: Answer },
+): Endpoint<Params, Query, Body, Result> & { readonly answer?: Answer } {
   return record;
 }

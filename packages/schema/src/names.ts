@@ -66,7 +66,9 @@ export type HypervisorId = Type.Static<typeof HypervisorId>;
 export const Timestamp = Type.String({ format: 'date-time' });
 
 /** Tells whether a string satisfies one of the patterns above, without a compiled validator. */
-export function matchesName(schema: { pattern?: string; maxLength?: number }, value: string): boolean {
-  if (schema.maxLength !== undefined && value.length > schema.maxLength) return false;
-  return schema.pattern === undefined || new RegExp(schema.pattern, 'u').test(value);
+export function matchesName(schema: object, value: string): boolean {
+  // TypeBox's string type does not tell that its options are kept on it.
+  const { pattern, maxLength } = schema as { pattern?: string; maxLength?: number };
+  if (maxLength !== undefined && value.length > maxLength) return false;
+  return pattern === undefined || new RegExp(pattern, 'u').test(value);
 }

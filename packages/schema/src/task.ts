@@ -5,7 +5,7 @@ import { Timestamp } from './names.ts';
 const closed = { additionalProperties: false } as const;
 
 export const taskStates = ['queued', 'running', 'unwinding', 'succeeded', 'failed', 'cancelled', 'stuck'] as const;
-export const TaskState = Type.Union(taskStates.map((state) => Type.Literal(state)));
+export const TaskState = Type.Enum(taskStates);
 export type TaskState = (typeof taskStates)[number];
 
 /** States that a task does not leave by itself. */

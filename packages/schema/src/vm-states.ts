@@ -1,7 +1,7 @@
 import { Type } from 'typebox';
 
 export const vmStates = ['stopped', 'starting', 'running', 'paused', 'stopping', 'crashed', 'unknown'] as const;
-export const VmState = Type.Union(vmStates.map((state) => Type.Literal(state)));
+export const VmState = Type.Enum(vmStates);
 export type VmState = (typeof vmStates)[number];
 
 export const vmActions = [

@@ -1,0 +1,44 @@
+import { allowedConstants, describeAllowed, type FieldSchema } from '@nakhoda/schema/describe-allowed';
+
+import { UsageError } from './usage-error.ts';
+
+const longestQuote = 60;
+
+/**
+ * Reads a flag's or argument's text as its field's schema says, before anything is sent.
+ * @param label how the person knows it: `--cores`, `NAME`
+ * @throws UsageError naming the label, the value and what is allowed
+ */
+export function readFieldValue(schema: FieldSchema, label: string, text: string): unknown {
+  const hint = `Give ${label} as: ${describeAllowed(schema)}.`;
+  const refuse = (why: string): never => {
+    throw new UsageError(`${label} is ${quote(text)}, which is ${why}.`, hint);
+  };
+  if (schema.type === 'integer' || schema.type === 'number') return readNumber(schema, text, refuse);
+  const constants = allowedConstants(schema);
+  if (constants !== null) return constants.includes(text) ? text : refuse('not one of the allowed values');
+  if (schema.anyOf !== undefined) return schema.anyOf.some((member) => fits(member, text)) ? text : refuse('not allowed');
+  if (schema.maxLength !== undefined && text.length > schema.maxLength) return refuse('too long');
+  if (schema.minLength !== undefined && text.length < schema.minLength) return refuse('too short');
+  return fits(schema, text) ? text : refuse('not allowed');
+}
+
+function readNumber(schema: FieldSchema, text: string, refuse: (why: string) => never): number {
+  const isWritten = schema.type === 'integer' ? /^-?\d{1,15}$/u : /^-?\d{1,15}(\.\d{1,15})?$/u;
+  if (!isWritten.test(text)) return refuse(schema.type === 'integer' ? 'not an integer' : 'not a number');
+  const value = Number(text);
+  if (schema.minimum !== undefined && value < schema.minimum) return refuse('too small');
+  if (schema.maximum !== undefined && value > schema.maximum) return refuse('too large');
+  return value;
+}
+
+function fits(schema: FieldSchema, text: string): boolean {
+  if (schema.const !== undefined) return text === schema.const;
+  if (schema.maxLength !== undefined && text.length > schema.maxLength) return false;
+  return schema.pattern === undefined || new RegExp(schema.pattern, 'u').test(text);
+}
+
+function quote(text: string): string {
+  const quoted = JSON.stringify(text);
+  return quoted.length <= longestQuote ? quoted : `${quoted.slice(0, longestQuote)}… (${text.length} characters)`;
+}

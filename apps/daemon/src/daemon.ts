@@ -1,0 +1,111 @@
+import { readFile } from 'node:fs/promises';
+
+import type { Driver } from '@nakhoda/driver';
+import { createSqliteStore, createSqliteTaskStore, openDatabase } from '@nakhoda/store';
+import { createTaskEngine, type TaskEngine } from '@nakhoda/tasks';
+import type { Logger } from 'pino';
+
+import { type DaemonConfig, makeDataFolders } from './config.ts';
+import { labSaga } from './lab/lab-task.ts';
+import { networkCreateSaga, networkDeleteSaga } from './sagas/network.ts';
+import { snapshotDeleteSaga, snapshotRollbackSaga, snapshotTakeSaga } from './sagas/snapshot.ts';
+import { vmCreateSaga } from './sagas/vm-create.ts';
+import { vmDestroySaga, vmStartSaga, vmStopSaga } from './sagas/vm-power.ts';
+import type { Services } from './services/context.ts';
+import { createEventBus } from './services/event-bus.ts';
+import { createHypervisors } from './services/hypervisors.ts';
+import { createInventory } from './services/inventory.ts';
+import type { NetworkHost } from './services/network-host.ts';
+import { createNetworks } from './services/networks.ts';
+import { createReconciler } from './services/reconciler.ts';
+
+/** Everything of a daemon but its servers: what tests of handlers and sagas are made on. */
+export interface Core {
+  services: Services;
+  /** Finds what an earlier daemon left, goes on with its tasks, and starts to reconcile. Once, when the servers listen. */
+  begin(): Promise<void>;
+  /** Ends reconcilers, tasks (which go on at the next start), drivers and the database. VMs go on running. */
+  close(): Promise<void>;
+}
+
+export async function readVersion(): Promise<string> {
+  const manifest = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
+  return manifest.version;
+}
+
+/** Puts the parts together. Nothing is changed on the host before `begin`. */
+export async function openCore(
+  config: DaemonConfig,
+  parts: { drivers: readonly Driver[]; networkHost: NetworkHost; logger: Logger },
+): Promise<Core> {
+  const { logger } = parts;
+  makeDataFolders(config.folders);
+  await using cleanup = new AsyncDisposableStack();
+
+  const database = openDatabase(config.folders.database);
+  cleanup.defer(() => database.close());
+  const store = createSqliteStore(database);
+  const bus = createEventBus();
+  const log = (line: string): void => logger.info(line);
+  const hypervisors = createHypervisors({ drivers: parts.drivers, node: config.node, bus, log });
+  for (const driver of parts.drivers) cleanup.defer(() => driver.close());
+  const inventory = createInventory({ store, hypervisors, bus, log });
+  const networks = createNetworks({ store, bus, host: parts.networkHost, records: () => inventory.records() });
+  const engine = createTaskEngine({
+    store: createSqliteTaskStore(database),
+    onChange: (task) => bus.publish({ type: 'task', task }),
+    log: ({ message, taskId, requestId, error }) => logger.warn({ taskId, requestId, err: error }, message),
+  });
+  cleanup.defer(() => engine.close());
+
+  const services: Services = {
+    config,
+    store,
+    bus,
+    hypervisors,
+    inventory,
+    networks,
+    engine,
+    log,
+    version: await readVersion(),
+    startedAt: new Date().toISOString(),
+  };
+  registerKinds(engine, services);
+  await inventory.load();
+  await networks.load();
+  const reconciler = createReconciler(services);
+  const stopping = new AbortController();
+  let running: Promise<unknown> = Promise.resolve();
+  cleanup.defer(async () => {
+    stopping.abort();
+    await running;
+  });
+
+  const owned = cleanup.move();
+  return {
+    services,
+    async begin() {
+      // What the hypervisors know comes before what the tasks go on with.
+      await inventory.refreshAll();
+      await engine.recover();
+      running = Promise.all([reconciler.round(), reconciler.run(stopping.signal)]).catch((error: unknown) => {
+        if (!stopping.signal.aborted) logger.error({ err: error }, 'the reconciler ended');
+      });
+    },
+    close: () => owned.disposeAsync(),
+  };
+}
+
+function registerKinds(engine: TaskEngine, services: Services): void {
+  engine.register(vmCreateSaga(services));
+  engine.register(vmStartSaga(services));
+  engine.register(vmStopSaga(services, 'shutdown'));
+  engine.register(vmStopSaga(services, 'poweroff'));
+  engine.register(vmDestroySaga(services));
+  engine.register(snapshotTakeSaga(services));
+  engine.register(snapshotRollbackSaga(services));
+  engine.register(snapshotDeleteSaga(services));
+  engine.register(networkCreateSaga(services));
+  engine.register(networkDeleteSaga(services));
+  engine.register(labSaga(services));
+}

@@ -1,0 +1,28 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import type { Driver } from '@nakhoda/driver';
+import { createFakeDriver } from '@nakhoda/driver-fake';
+import { createQemuDriver } from '@nakhoda/driver-qemu';
+import { createVirtualBoxDriver } from '@nakhoda/driver-virtualbox';
+import { cacheFolder, findVirtualBoxRuntime, probeKvm } from '@nakhoda/host';
+import type { Logger } from 'pino';
+
+import type { DaemonConfig } from './config.ts';
+
+/** The drivers that the configuration names, each on its part of the data folder. */
+export async function createDrivers(config: DaemonConfig, logger: Logger): Promise<Driver[]> {
+  const { folders } = config;
+  const log = (line: string): void => logger.info(line);
+  const makers: Record<DaemonConfig['hypervisors'][number], () => Promise<Driver> | Driver> = {
+    qemu: () => createQemuDriver({ imagesDirectory: folders.images, runDirectory: join(folders.run, 'vm'), probeKvm, log }),
+    async virtualbox() {
+      const cache = cacheFolder(process.env);
+      await mkdir(cache, { recursive: true });
+      const runtime = await findVirtualBoxRuntime(process.env);
+      return createVirtualBoxDriver({ userHome: folders.virtualbox, folders: [folders.root, cache], runtime, log });
+    },
+    fake: () => createFakeDriver({ persistPath: join(folders.root, 'fake.json') }),
+  };
+  return Promise.all(config.hypervisors.map((id) => makers[id]()));
+}

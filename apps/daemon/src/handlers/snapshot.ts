@@ -1,0 +1,66 @@
+import { NakhodaError } from '@nakhoda/schema';
+
+import type { Handlers } from '../http/handlers.ts';
+import { requireSnapshots } from '../sagas/snapshot.ts';
+import { requireState } from '../sagas/vm-steps.ts';
+import type { Services } from '../services/context.ts';
+import { quietContext } from '../services/hypervisors.ts';
+import { userOf } from './user-of.ts';
+
+type SnapshotHandlers = Pick<Handlers, 'snapshot.take' | 'snapshot.list' | 'snapshot.rollback' | 'snapshot.delete'>;
+
+export function snapshotHandlers(services: Services): SnapshotHandlers {
+  const { inventory, engine, log } = services;
+
+  const target = (reference: string): { vmid: number; name: string } => {
+    const { vmid, name } = inventory.resolve(reference).spec;
+    requireSnapshots(services, vmid);
+    return { vmid, name };
+  };
+  /** @throws NakhodaError `snapshot.not-found`, before a task is made */
+  const requireSnapshot = async (vmid: number, name: string, snapshot: string): Promise<void> => {
+    const present = await requireSnapshots(services, vmid).list(quietContext(log), { vmid });
+    if (present.some((one) => one.name === snapshot)) return;
+    throw new NakhodaError('snapshot.not-found', {
+      message: `${name} has no snapshot called ${snapshot}.`,
+      hint:
+        present.length === 0
+          ? `It has none. Take one: nakhoda snapshot take ${name}`
+          : `It has: ${present.map((one) => one.name).join(', ')}.`,
+    });
+  };
+
+  return {
+    'snapshot.take': async (request) => {
+      const { vmid, name } = target(request.params.vm);
+      const record = inventory.resolve(request.params.vm);
+      if (!engine.isLocked(`vm/${vmid}`)) requireState(services, record, 'snapshot-take');
+      const memory = request.body.memory ?? false;
+      if (memory && inventory.state(vmid) !== 'running' && inventory.state(vmid) !== 'paused') {
+        throw new NakhodaError('snapshot.needs-running', {
+          message: `${name} is ${inventory.state(vmid)}, so it has no memory to keep.`,
+          hint: 'Leave --memory out, or start the VM first.',
+        });
+      }
+      const snapshot = request.body.name ?? `s${new Date().toISOString().replace(/\D/gu, '').slice(0, 14)}`;
+      return engine.start('snapshot.take', { vmid, name, snapshot, description: request.body.description ?? '', memory }, userOf(request));
+    },
+
+    'snapshot.list': async ({ params }) => {
+      const { vmid } = target(params.vm);
+      return requireSnapshots(services, vmid).list(quietContext(log), { vmid });
+    },
+
+    'snapshot.rollback': async (request) => {
+      const { vmid, name } = target(request.params.vm);
+      await requireSnapshot(vmid, name, request.params.name);
+      return engine.start('snapshot.rollback', { vmid, name, snapshot: request.params.name }, userOf(request));
+    },
+
+    'snapshot.delete': async (request) => {
+      const { vmid, name } = target(request.params.vm);
+      await requireSnapshot(vmid, name, request.params.name);
+      return engine.start('snapshot.delete', { vmid, name, snapshot: request.params.name }, userOf(request));
+    },
+  };
+}

@@ -1,0 +1,140 @@
+import { allowsAction, NakhodaError, type Task, toNakhodaError, type ExecLine, type VmAction } from '@nakhoda/schema';
+
+import type { Handlers } from '../http/handlers.ts';
+import { defaultShutdownSeconds } from '../sagas/vm-power.ts';
+import { requireState } from '../sagas/vm-steps.ts';
+import type { Services } from '../services/context.ts';
+import { quietContext } from '../services/hypervisors.ts';
+import { planNewVm } from '../services/plans.ts';
+import type { VmRecord } from '../services/vm-record.ts';
+import { chunkQueue } from './chunk-queue.ts';
+import { userOf } from './user-of.ts';
+
+/** Seconds that a command in a guest may run when the caller names no limit. */
+const defaultExecSeconds = 3600;
+
+type VmHandlers = Pick<
+  Handlers,
+  'vm.create' | 'vm.list' | 'vm.show' | 'vm.start' | 'vm.shutdown' | 'vm.stop' | 'vm.destroy' | 'vm.exec' | 'vm.console'
+>;
+
+export function vmHandlers(services: Services): VmHandlers {
+  const { inventory, hypervisors, engine, log } = services;
+
+  /** Finds the VM, and refuses at once what its state does not allow; the task asks again when its turn has come. */
+  const find = (reference: string, action?: VmAction): VmRecord => {
+    const record = inventory.resolve(reference);
+    // A task that holds the VM may leave it in the right state.
+    if (action && !engine.isLocked(`vm/${record.spec.vmid}`)) requireState(services, record, action);
+    return record;
+  };
+  const begin = (kind: string, record: VmRecord, request: Parameters<typeof userOf>[0], more: object = {}): Promise<Task> =>
+    engine.start(kind, { vmid: record.spec.vmid, name: record.spec.name, ...more }, userOf(request));
+
+  return {
+    'vm.create': async (request) => {
+      const record = await planNewVm(services, request.body);
+      return engine.start('vm.create', { record, start: request.body.start ?? false }, userOf(request));
+    },
+
+    'vm.list': async ({ query }) => {
+      const order = { vmid: (a: VmRecord, b: VmRecord) => a.spec.vmid - b.spec.vmid, name: byText('name'), state: byState(services) }[
+        query.sort ?? 'vmid'
+      ];
+      const all = inventory
+        .records()
+        .filter((record) => query.hypervisor === undefined || record.spec.hypervisor === query.hypervisor)
+        .filter((record) => query.state === undefined || inventory.state(record.spec.vmid) === query.state)
+        .sort(order);
+      const from = query.cursor === undefined ? 0 : all.findIndex((record) => String(record.spec.vmid) === query.cursor) + 1;
+      return all.slice(from, from + (query.limit ?? all.length)).map((record) => inventory.view(record));
+    },
+
+    'vm.show': async ({ params }) => {
+      const record = inventory.resolve(params.vm);
+      await inventory.refresh(record.spec.vmid);
+      return inventory.view(record);
+    },
+
+    'vm.start': async (request) => {
+      const record = find(request.params.vm, 'start');
+      await hypervisors.usable(record.spec.hypervisor);
+      return begin('vm.start', record, request);
+    },
+    'vm.shutdown': async (request) =>
+      begin('vm.shutdown', find(request.params.vm, 'shutdown'), request, {
+        timeoutSeconds: request.body.timeoutSeconds ?? defaultShutdownSeconds,
+      }),
+    'vm.stop': async (request) => begin('vm.stop', find(request.params.vm, 'stop'), request, { timeoutSeconds: 30 }),
+    'vm.destroy': async (request) => begin('vm.destroy', find(request.params.vm, 'destroy'), request),
+
+    'vm.exec': async ({ params, body, signal }) => {
+      const record = inventory.resolve(params.vm);
+      const { vmid, name, hypervisor } = record.spec;
+      if (!allowsAction(inventory.state(vmid), 'exec')) {
+        throw new NakhodaError('guest.not-running', {
+          message: `${name} is ${inventory.state(vmid)}, so nothing in it can run a command.`,
+          hint: `Start it first: nakhoda vm start ${name}`,
+        });
+      }
+      const { guest } = hypervisors.driver(hypervisor);
+      if (!guest)
+        throw new NakhodaError('vm.unsupported', {
+          message: `${hypervisor} cannot run commands in guests on this host.`,
+          hint: `Use its console: nakhoda console ${name}`,
+        });
+      const ctx = quietContext(log, signal);
+      if ((await guest.ready(ctx, { vmid, timeoutSeconds: 10 })) === null) {
+        throw new NakhodaError('guest.no-agent', {
+          message: `Neither a guest agent nor a serial shell answers in ${name}.`,
+          hint: 'It may still be booting; otherwise install qemu-guest-agent in it.',
+        });
+      }
+      const queue = chunkQueue<ExecLine>();
+      const line = (stream: 'stdout' | 'stderr') => (data: Uint8Array) =>
+        queue.push({ stream, data: Buffer.from(data).toString('base64') });
+      guest
+        .exec(ctx, {
+          vmid,
+          argv: body.argv,
+          timeoutSeconds: body.timeoutSeconds ?? defaultExecSeconds,
+          onStdout: line('stdout'),
+          onStderr: line('stderr'),
+        })
+        .then(({ exitCode }) => queue.push({ exitCode }))
+        .catch((error: unknown) => queue.push({ error: toNakhodaError(error).toBody() }))
+        .finally(() => queue.end());
+      return queue;
+    },
+
+    'vm.console': async ({ params, signal }) => {
+      const record = find(params.vm);
+      requireState(services, record, 'console');
+      const { vmid, name, hypervisor } = record.spec;
+      const { serial } = hypervisors.driver(hypervisor);
+      if (!serial)
+        throw new NakhodaError('vm.unsupported', {
+          message: `${hypervisor} has no serial console on this host.`,
+          hint: '`nakhoda host check` tells more.',
+        });
+      const { session, backlog } = await serial.open(quietContext(log, signal), { vmid });
+      return (socket) => {
+        if (backlog.length > 0) socket.send(backlog);
+        session.onData((data) => socket.send(data));
+        session.onClose(() => socket.close(1000, `${name} has stopped`));
+        socket.on('message', (data, isBinary) => {
+          if (isBinary && data instanceof Buffer) session.write(data);
+        });
+        socket.on('close', () => session.close());
+      };
+    },
+  };
+}
+
+function byText(field: 'name'): (a: VmRecord, b: VmRecord) => number {
+  return (a, b) => a.spec[field].localeCompare(b.spec[field], 'en') || a.spec.vmid - b.spec.vmid;
+}
+
+function byState({ inventory }: Services): (a: VmRecord, b: VmRecord) => number {
+  return (a, b) => inventory.state(a.spec.vmid).localeCompare(inventory.state(b.spec.vmid)) || a.spec.vmid - b.spec.vmid;
+}

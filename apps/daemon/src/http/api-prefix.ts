@@ -1,0 +1,2 @@
+/** Where every endpoint's path begins. */
+export const apiPrefix = '/api/v1';

@@ -1,0 +1,102 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { writeFileAtomic } from '@nakhoda/host';
+import { toNakhodaError } from '@nakhoda/schema';
+import { pino } from 'pino';
+
+import { ensureCertificate } from './auth/certificate.ts';
+import { openFileAuthStore } from './auth/file-auth-store.ts';
+import { localGate, loginGate } from './auth/gates.ts';
+import { createLogin } from './auth/login.ts';
+import { sessionHandlers } from './auth/session-handlers.ts';
+import { type DaemonConfig, makeDataFolders } from './config.ts';
+import { openCore } from './daemon.ts';
+import { parseDaemonArguments } from './daemon-arguments.ts';
+import { lockDataFolder } from './data-lock.ts';
+import { createDrivers } from './drivers.ts';
+import { labHandlers } from './handlers/lab.ts';
+import { networkHandlers } from './handlers/network.ts';
+import { snapshotHandlers } from './handlers/snapshot.ts';
+import { systemHandlers } from './handlers/system.ts';
+import { taskHandlers } from './handlers/task.ts';
+import { vmHandlers } from './handlers/vm.ts';
+import { buildServer } from './http/build-server.ts';
+import type { Handlers } from './http/handlers.ts';
+import { listenOnSocket } from './http/listen-on-socket.ts';
+import { listenOnTls } from './http/listen-on-tls.ts';
+import { createLinuxNetworkHost } from './services/network-host.ts';
+
+/** What `nakhoda up` reads to tell where the daemon is and how to log in. Mode 0600. */
+export interface ReadyFile {
+  pid: number;
+  url: string;
+  user: string;
+  /** Only the first time: the password is kept nowhere but as a hash. */
+  password: string | null;
+  fingerprint: string;
+}
+
+const staticFolder = fileURLToPath(new URL('../../web/public', import.meta.url));
+
+async function run(config: DaemonConfig): Promise<void> {
+  process.umask(0o077);
+  const { folders } = config;
+  makeDataFolders(folders);
+  await using cleanup = new AsyncDisposableStack();
+  const lock = lockDataFolder(folders.run);
+  cleanup.defer(() => lock.release());
+
+  const logger = pino({ level: process.env['NAKHODA_LOG_LEVEL'] ?? 'info' });
+  const certificate = await ensureCertificate({ folder: folders.auth });
+  const login = await createLogin({ store: await openFileAuthStore(join(folders.auth, 'auth.json')) });
+  const core = await openCore(config, {
+    drivers: await createDrivers(config, logger),
+    networkHost: createLinuxNetworkHost(config),
+    logger,
+  });
+  cleanup.defer(() => core.close());
+
+  const stopped = Promise.withResolvers<string>();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopped.resolve(signal));
+
+  let url = '';
+  const { services } = core;
+  const handlers: Handlers = {
+    ...systemHandlers(services, { url: () => url, stop: () => stopped.resolve('an order to stop') }),
+    ...sessionHandlers(login),
+    ...vmHandlers(services),
+    ...snapshotHandlers(services),
+    ...networkHandlers(services),
+    ...taskHandlers(services),
+    ...labHandlers(services),
+  };
+  const secure = await buildServer({ handlers, gate: loginGate(login), tls: certificate, staticFolder, log: logger });
+  cleanup.defer(() => secure.close());
+  url = await listenOnTls(secure, { host: config.host, port: config.port });
+
+  // The tasks of an earlier daemon go on before anybody can give new orders.
+  await core.begin();
+  const local = await buildServer({ handlers, gate: localGate, staticFolder, log: logger });
+  cleanup.defer(() => local.close());
+  await listenOnSocket(local, join(folders.run, 'nakhoda.sock'));
+
+  const { user, password } = await login.ensureAdmin();
+  const ready: ReadyFile = { pid: process.pid, url, user, password, fingerprint: certificate.fingerprint };
+  const readyPath = join(folders.run, 'ready.json');
+  await writeFileAtomic(readyPath, `${JSON.stringify(ready)}\n`);
+  cleanup.defer(() => rm(readyPath, { force: true }));
+  logger.info({ url, data: folders.root, version: services.version }, 'the daemon is ready');
+
+  logger.info(`the daemon stops: ${await stopped.promise}`);
+}
+
+try {
+  await run(parseDaemonArguments(process.argv.slice(2), process.env));
+} catch (error) {
+  const failure = toNakhodaError(error);
+  process.stderr.write(`${failure.message}\n${failure.hint}\n`);
+  if (failure.code === 'internal') process.stderr.write(`${failure.cause instanceof Error ? failure.cause.stack : ''}\n`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,129 @@
+import type { SnapshotFacet } from '@nakhoda/driver';
+import { NakhodaError } from '@nakhoda/schema';
+import type { TaskKind } from '@nakhoda/tasks';
+
+import type { Services } from '../services/context.ts';
+import type { VmInput } from './vm-power.ts';
+import { requireRecord, requireState } from './vm-steps.ts';
+
+export interface SnapshotInput extends VmInput {
+  snapshot: string;
+}
+
+/** @throws NakhodaError `vm.unsupported` when the VM's hypervisor has no snapshots */
+export function requireSnapshots(services: Services, vmid: number): SnapshotFacet {
+  const { hypervisor } = requireRecord(services, vmid).spec;
+  const facet = services.hypervisors.driver(hypervisor).snapshots;
+  if (facet) return facet;
+  throw new NakhodaError('vm.unsupported', {
+    message: `${hypervisor} has no snapshots on this host.`,
+    hint: '`nakhoda host check` tells what each hypervisor can do here.',
+  });
+}
+
+const common = {
+  target: ({ vmid }: VmInput) => `vm/${vmid}`,
+  locks: ({ vmid }: VmInput) => [`vm/${vmid}`],
+  initialState: () => ({}),
+};
+
+/** Takes a snapshot; a half-taken one is deleted again. */
+export function snapshotTakeSaga(services: Services): TaskKind<SnapshotInput & { description: string; memory: boolean }, object, void> {
+  return {
+    ...common,
+    kind: 'snapshot.take',
+    title: ({ name, snapshot }) => `Take snapshot ${snapshot} of ${name}`,
+    onCrash: 'unwind',
+    steps: ({ vmid, snapshot, description, memory }) => [
+      {
+        name: 'look whether the name is free',
+        do: async (ctx) => {
+          requireState(services, requireRecord(services, vmid), 'snapshot-take');
+          const present = await requireSnapshots(services, vmid).list(ctx, { vmid });
+          if (present.some((other) => other.name === snapshot)) {
+            throw new NakhodaError('snapshot.name-taken', {
+              message: `The VM has a snapshot called ${snapshot} already.`,
+              hint: 'Choose another name, or delete that one first.',
+            });
+          }
+        },
+      },
+      {
+        name: 'take the snapshot',
+        weight: 8,
+        do: async (ctx) => {
+          await requireSnapshots(services, vmid).take(ctx, { vmid, name: snapshot, description, memory });
+          await services.inventory.refresh(vmid);
+        },
+        undo: async (ctx) => {
+          const facet = requireSnapshots(services, vmid);
+          const present = await facet.list(ctx, { vmid });
+          if (present.some((other) => other.name === snapshot)) await facet.delete(ctx, { vmid, name: snapshot });
+          await services.inventory.refresh(vmid);
+        },
+      },
+    ],
+  };
+}
+
+/** Brings a VM back. What was after the snapshot is gone, so nothing can be undone: after a crash it goes on. */
+export function snapshotRollbackSaga(services: Services): TaskKind<SnapshotInput, object, void> {
+  const { networks, inventory } = services;
+  return {
+    ...common,
+    kind: 'snapshot.rollback',
+    title: ({ name, snapshot }) => `Roll ${name} back to ${snapshot}`,
+    onCrash: 'resume',
+    steps: ({ vmid, snapshot }) => [
+      {
+        name: 'connect its NICs to their networks',
+        do: async (ctx) => {
+          const record = requireRecord(services, vmid);
+          requireState(services, record, 'snapshot-rollback');
+          await networks.attach(ctx, record);
+        },
+      },
+      {
+        name: 'roll back',
+        weight: 8,
+        cancellable: false,
+        do: async (ctx) => {
+          try {
+            await requireSnapshots(services, vmid).rollback(ctx, { vmid, name: snapshot });
+          } finally {
+            await inventory.refresh(vmid);
+          }
+        },
+      },
+      {
+        name: 'take its NICs off when it does not run',
+        do: async (ctx) => {
+          if (inventory.state(vmid) === 'stopped') await networks.detach(ctx, requireRecord(services, vmid));
+        },
+      },
+    ],
+  };
+}
+
+/** Deletes a snapshot; the VM keeps its present content. */
+export function snapshotDeleteSaga(services: Services): TaskKind<SnapshotInput, object, void> {
+  return {
+    ...common,
+    kind: 'snapshot.delete',
+    title: ({ name, snapshot }) => `Delete snapshot ${snapshot} of ${name}`,
+    onCrash: 'resume',
+    steps: ({ vmid, snapshot }) => [
+      {
+        name: 'delete the snapshot',
+        cancellable: false,
+        do: async (ctx) => {
+          const facet = requireSnapshots(services, vmid);
+          const present = await facet.list(ctx, { vmid });
+          // Gone already: the step was repeated after a crash.
+          if (present.some((other) => other.name === snapshot)) await facet.delete(ctx, { vmid, name: snapshot });
+          await services.inventory.refresh(vmid);
+        },
+      },
+    ],
+  };
+}

@@ -1,0 +1,49 @@
+import type { Step, TaskKind } from '@nakhoda/tasks';
+
+import type { Services } from '../services/context.ts';
+import { toMachineSpec, vmFolders, type VmRecord } from '../services/vm-record.ts';
+import { removeVmFolders, startSteps } from './vm-steps.ts';
+
+export interface VmCreateInput {
+  record: VmRecord;
+  start: boolean;
+}
+
+/** Reserves the name and vmid, makes the machine and its disks, and starts it when that was asked for. */
+export function vmCreateSaga(services: Services): TaskKind<VmCreateInput, object, { vmid: number; name: string }> {
+  const { inventory, hypervisors, networks, config } = services;
+  return {
+    kind: 'vm.create',
+    title: ({ record }) => `Make ${record.spec.name} (${record.spec.vmid}) on ${record.spec.hypervisor}`,
+    target: ({ record }) => `vm/${record.spec.vmid}`,
+    locks: ({ record }) => [`vm/${record.spec.vmid}`],
+    onCrash: 'unwind',
+    initialState: () => ({}),
+    steps: ({ record, start }) => {
+      const { vmid } = record.spec;
+      const reserve: Step<VmCreateInput, object> = {
+        name: 'reserve the name and vmid',
+        do: async () => {
+          networks.requireUsable(record.spec.nics.map((nic) => nic.network));
+          await inventory.add(record);
+        },
+        undo: async () => {
+          // A record of the same vmid that somebody else made is not ours to remove.
+          if (inventory.byVmid(vmid)?.spec.uuid === record.spec.uuid) await inventory.remove(vmid);
+        },
+      };
+      const define: Step<VmCreateInput, object> = {
+        name: 'define the machine and its disks',
+        do: async (ctx) => {
+          await hypervisors.driver(record.spec.hypervisor).define(ctx, { spec: toMachineSpec(record, config.folders) });
+          await inventory.refresh(vmid);
+        },
+        undo: async (ctx) => {
+          await hypervisors.driver(record.spec.hypervisor).undefine(ctx, { vmid });
+          await removeVmFolders(vmFolders(config.folders, vmid));
+        },
+      };
+      return [reserve, define, ...(start ? startSteps<VmCreateInput>(services, vmid) : [])];
+    },
+  };
+}

@@ -1,0 +1,70 @@
+import { rm } from 'node:fs/promises';
+
+import { allowsAction, NakhodaError, type VmAction } from '@nakhoda/schema';
+import type { Step } from '@nakhoda/tasks';
+
+import type { Services } from '../services/context.ts';
+import type { VmRecord } from '../services/vm-record.ts';
+
+/** The VM's record. @throws NakhodaError `vm.not-found` when it went away while the task was queued */
+export function requireRecord(services: Services, vmid: number): VmRecord {
+  return services.inventory.byVmid(vmid) ?? services.inventory.resolve(String(vmid));
+}
+
+/**
+ * Refuses an action that the VM's state does not allow.
+ * @throws NakhodaError `vm.wrong-state`
+ */
+export function requireState(services: Services, record: VmRecord, action: VmAction): void {
+  const state = services.inventory.state(record.spec.vmid);
+  if (allowsAction(state, action)) return;
+  const { name, vmid } = record.spec;
+  throw new NakhodaError('vm.wrong-state', {
+    message: `${name} (${vmid}) is ${state}, and ${action} is not possible in that state.`,
+    hint: wrongStateHint(action, name, state),
+    details: { vmid, state, action },
+  });
+}
+
+function wrongStateHint(action: VmAction, name: string, state: string): string {
+  if (state === 'unknown') return 'Its hypervisor does not answer for it; `nakhoda host check` tells more.';
+  if (action === 'start') return `It need not be started again. \`nakhoda vm show ${name}\` shows it.`;
+  if (action === 'destroy') return `Shut it down first: nakhoda vm shutdown ${name}`;
+  if (state === 'stopped' || state === 'crashed') return `Start it first: nakhoda vm start ${name}`;
+  return 'Wait until the present task has ended, then try again.';
+}
+
+/** Prepares the network and brings the VM to life; undone in reverse. */
+export function startSteps<I>(services: Services, vmid: number): Step<I, object>[] {
+  const { inventory, hypervisors, networks } = services;
+  return [
+    {
+      name: 'connect its NICs to their networks',
+      do: (ctx) => networks.attach(ctx, requireRecord(services, vmid)),
+      undo: (ctx) => networks.detach(ctx, requireRecord(services, vmid)),
+    },
+    {
+      name: 'start it',
+      weight: 4,
+      do: async (ctx) => {
+        inventory.setTransition(vmid, 'starting');
+        try {
+          await hypervisors.driver(requireRecord(services, vmid).spec.hypervisor).start(ctx, { vmid });
+        } finally {
+          inventory.setTransition(vmid, null);
+          await inventory.refresh(vmid);
+        }
+      },
+      undo: async (ctx) => {
+        await hypervisors.driver(requireRecord(services, vmid).spec.hypervisor).stop(ctx, { vmid, mode: 'poweroff', timeoutSeconds: 30 });
+        await inventory.refresh(vmid);
+      },
+    },
+  ];
+}
+
+/** Deletes a VM's two folders with whatever is left in them. */
+export async function removeVmFolders(own: { directory: string; runtimeDirectory: string }): Promise<void> {
+  await rm(own.directory, { recursive: true, force: true });
+  await rm(own.runtimeDirectory, { recursive: true, force: true });
+}

@@ -1,0 +1,239 @@
+import type { MachineStatus } from '@nakhoda/driver';
+import { allowsAction, type Lease, NakhodaError, toNakhodaError, type Verdict, type Vm, vmActions, type VmState } from '@nakhoda/schema';
+import type { Store } from '@nakhoda/store';
+
+import type { EventBus } from './event-bus.ts';
+import { type Hypervisors, quietContext } from './hypervisors.ts';
+import { vmKey, vmNameKey, type VmRecord } from './vm-record.ts';
+
+/** Every VM of this node: what is wanted (from the store) and what was observed (from the drivers), held in memory. */
+export interface Inventory {
+  load(): Promise<void>;
+  records(): readonly VmRecord[];
+  /** vmids given out to requests whose VM is not recorded yet; `add` takes a number out again. */
+  readonly promisedVmids: Set<number>;
+  /** By name or vmid. @throws NakhodaError `vm.not-found` */
+  resolve(reference: string): VmRecord;
+  byVmid(vmid: number): VmRecord | undefined;
+  state(vmid: number): VmState;
+  view(record: VmRecord): Vm;
+  /** Writes the record and its name in one transaction. @throws NakhodaError `vm.name-taken` or `vm.vmid-taken` */
+  add(record: VmRecord): Promise<void>;
+  /** Idempotent. */
+  remove(vmid: number): Promise<void>;
+  /** Asks the driver about one VM and publishes what changed. Never throws. */
+  refresh(vmid: number): Promise<void>;
+  /** Asks every driver for its list. Never throws. */
+  refreshAll(): Promise<void>;
+  /** What a task is doing with the VM at the moment, shown instead of the state in between. */
+  setTransition(vmid: number, transition: 'starting' | 'stopping' | null): void;
+  /** Addresses by MAC as the networks know them. Publishes the VMs whose addresses changed. */
+  setLeases(leases: readonly Lease[]): void;
+}
+
+export function createInventory(options: {
+  store: Store;
+  hypervisors: Hypervisors;
+  bus: EventBus;
+  log(line: string): void;
+  now?: () => number;
+}): Inventory {
+  const { store, hypervisors, bus } = options;
+  const now = options.now ?? Date.now;
+  const records = new Map<number, VmRecord>();
+  const promisedVmids = new Set<number>();
+  const statuses = new Map<number, MachineStatus & { observedAt: string }>();
+  const transitions = new Map<number, 'starting' | 'stopping'>();
+  const addresses = new Map<string, string>();
+  /** Last published view without its clock readings, to tell a change from a repetition. */
+  const published = new Map<number, string>();
+
+  const stateOf = (vmid: number): VmState => transitions.get(vmid) ?? statuses.get(vmid)?.state ?? 'unknown';
+
+  const view = (record: VmRecord): Vm => {
+    const { spec } = record;
+    const status = statuses.get(spec.vmid);
+    const state = stateOf(spec.vmid);
+    const alive = state === 'running' || state === 'paused' || state === 'stopping';
+    const uptimeSeconds = alive && status?.startedAt ? Math.max(0, Math.floor((now() - Date.parse(status.startedAt)) / 1000)) : 0;
+    return {
+      ...spec,
+      state,
+      ...(status?.reason === undefined ? {} : { stateReason: status.reason }),
+      ...(status?.execution === undefined ? {} : { execution: status.execution }),
+      addresses: alive ? spec.nics.map((nic) => addresses.get(nic.mac)).filter((address) => address !== undefined) : [],
+      uptimeSeconds,
+      ...(status?.pid === undefined ? {} : { pid: status.pid }),
+      observedAt: status?.observedAt ?? new Date(now()).toISOString(),
+      ...(status?.currentSnapshot === undefined ? {} : { currentSnapshot: status.currentSnapshot }),
+      actions: verdicts(record, state),
+    };
+  };
+
+  const verdicts = (record: VmRecord, state: VmState): Record<string, Verdict> => {
+    const driver = hypervisors.driver(record.spec.hypervisor);
+    const facetOf: Partial<Record<string, unknown>> = { exec: driver.guest, console: driver.serial };
+    return Object.fromEntries(
+      vmActions.map((action): [string, Verdict] => {
+        const facet = action.startsWith('snapshot-') ? driver.snapshots : action in facetOf ? facetOf[action] : driver;
+        if (facet === undefined) return [action, { allowed: false, reason: `${record.spec.hypervisor} has no ${action} on this host.` }];
+        if (!allowsAction(state, action)) return [action, { allowed: false, reason: `The VM is ${state}.` }];
+        return [action, { allowed: true }];
+      }),
+    );
+  };
+
+  const publish = (vmid: number): void => {
+    const record = records.get(vmid);
+    if (!record) return;
+    const vm = view(record);
+    const { uptimeSeconds: _uptime, observedAt: _observed, ...lasting } = vm;
+    const fingerprint = JSON.stringify(lasting);
+    if (published.get(vmid) === fingerprint) return;
+    published.set(vmid, fingerprint);
+    bus.publish({ type: 'vm', vm });
+  };
+
+  const observe = (status: MachineStatus): void => {
+    statuses.set(status.vmid, { ...status, observedAt: new Date(now()).toISOString() });
+    publish(status.vmid);
+  };
+
+  const observeMissing = (record: VmRecord): void =>
+    observe({
+      vmid: record.spec.vmid,
+      uuid: record.spec.uuid,
+      state: 'unknown',
+      reason: `${record.spec.hypervisor} does not know this VM.`,
+    });
+
+  const observeFailure = (record: VmRecord, error: unknown): void =>
+    observe({ vmid: record.spec.vmid, uuid: record.spec.uuid, state: 'unknown', reason: toNakhodaError(error).message });
+
+  return {
+    records: () => [...records.values()],
+    promisedVmids,
+    byVmid: (vmid) => records.get(vmid),
+    state: stateOf,
+    view,
+
+    async load() {
+      for (const entry of await store.list('vms/')) {
+        const record = entry.value as VmRecord;
+        records.set(record.spec.vmid, record);
+      }
+    },
+
+    resolve(reference) {
+      const byNumber = /^[0-9]+$/u.test(reference) ? records.get(Number(reference)) : undefined;
+      const found = byNumber ?? [...records.values()].find((record) => record.spec.name.toLowerCase() === reference.toLowerCase());
+      if (found) return found;
+      throw new NakhodaError('vm.not-found', {
+        message: `There is no VM called ${reference}.`,
+        hint:
+          records.size === 0
+            ? 'There are no VMs yet. Make one with `nakhoda vm create`.'
+            : '`nakhoda vm list` shows every VM with its vmid and name.',
+      });
+    },
+
+    async add(record) {
+      const { vmid, name } = record.spec;
+      promisedVmids.delete(vmid);
+      const present = await store.get(vmKey(vmid));
+      // The same step repeated after a crash: its own record is there already.
+      if (present && (present.value as VmRecord).spec.uuid === record.spec.uuid) {
+        records.set(vmid, record);
+        return;
+      }
+      if (present)
+        throw new NakhodaError('vm.vmid-taken', {
+          message: `vmid ${vmid} belongs to another VM.`,
+          hint: 'Try again, or choose another number.',
+        });
+      try {
+        await store.transact({
+          if: [
+            { key: vmKey(vmid), revision: 0 },
+            { key: vmNameKey(name), revision: 0 },
+          ],
+          then: [
+            { op: 'put', key: vmKey(vmid), value: record },
+            { op: 'put', key: vmNameKey(name), value: vmid },
+          ],
+        });
+      } catch (error) {
+        if (!(error instanceof NakhodaError) || error.code !== 'store.conflict') throw error;
+        throw new NakhodaError('vm.name-taken', {
+          message: `A VM called ${name} was made at the same moment.`,
+          hint: 'Choose another name.',
+          cause: error,
+        });
+      }
+      records.set(vmid, record);
+    },
+
+    async remove(vmid) {
+      const present = await store.get(vmKey(vmid));
+      if (present) {
+        const { name } = (present.value as VmRecord).spec;
+        await store.transact({
+          if: [],
+          then: [
+            { op: 'delete', key: vmKey(vmid) },
+            { op: 'delete', key: vmNameKey(name) },
+          ],
+        });
+      }
+      statuses.delete(vmid);
+      published.delete(vmid);
+      transitions.delete(vmid);
+      if (records.delete(vmid)) bus.publish({ type: 'vm-removed', vmid });
+    },
+
+    async refresh(vmid) {
+      const record = records.get(vmid);
+      if (!record) return;
+      try {
+        const status = await hypervisors.driver(record.spec.hypervisor).inspect(quietContext(options.log), { vmid });
+        if (status) observe(status);
+        else observeMissing(record);
+      } catch (error) {
+        observeFailure(record, error);
+      }
+    },
+
+    async refreshAll() {
+      await Promise.all(
+        hypervisors.all().map(async (driver) => {
+          const own = [...records.values()].filter((record) => record.spec.hypervisor === driver.id);
+          if (own.length === 0) return;
+          try {
+            const found = new Map((await driver.list(quietContext(options.log))).map((status) => [status.vmid, status]));
+            for (const record of own) {
+              const status = found.get(record.spec.vmid);
+              // A VM may have been removed while the driver was asked.
+              if (!records.has(record.spec.vmid)) continue;
+              if (status) observe(status);
+              else observeMissing(record);
+            }
+          } catch (error) {
+            for (const record of own) observeFailure(record, error);
+          }
+        }),
+      );
+    },
+
+    setTransition(vmid, transition) {
+      if (transition === null) transitions.delete(vmid);
+      else transitions.set(vmid, transition);
+      publish(vmid);
+    },
+
+    setLeases(leases) {
+      addresses.clear();
+      for (const lease of leases) addresses.set(lease.mac, lease.address);
+      for (const vmid of records.keys()) publish(vmid);
+    },
+  };
+}

@@ -1,0 +1,102 @@
+import { mkdir } from 'node:fs/promises';
+
+import type { DriverContext, NicAttachment } from '@nakhoda/driver';
+import {
+  allocatePortPair,
+  attachmentFor,
+  ensureNetwork,
+  ensureRelay,
+  ensureTap,
+  leaseFilePath,
+  mergeAddresses,
+  observeNetwork,
+  readLeases,
+  readNeighbours,
+  removeNetwork,
+  removeRelay,
+  removeTap,
+  tapName,
+} from '@nakhoda/host';
+import type { Capabilities, Lease, Network, NetworkSpec } from '@nakhoda/schema';
+
+import type { DaemonConfig } from '../config.ts';
+import { quietContext } from './hypervisors.ts';
+import { networkFolders } from './networks.ts';
+
+/** A NIC's place on the host. */
+export interface NicPlace {
+  attachment: NicAttachment;
+  network: NetworkSpec;
+  vmid: number;
+  slot: string;
+}
+
+/** What networks need of a host. The one that counts is Linux; tests of handlers have one that does nothing. */
+export interface NetworkHost {
+  ensure(ctx: DriverContext, spec: NetworkSpec): Promise<void>;
+  remove(ctx: DriverContext, spec: NetworkSpec): Promise<void>;
+  observe(spec: NetworkSpec): Promise<{ state: Network['state']; reason?: string; addresses: Lease[] }>;
+  /** How a new NIC will reach its network. Changes nothing. */
+  plan(options: {
+    vmid: number;
+    slot: string;
+    network: NetworkSpec;
+    backends: Capabilities['nicBackends'];
+    inUse: readonly NicAttachment[];
+  }): Promise<NicAttachment>;
+  attach(ctx: DriverContext, nic: NicPlace): Promise<void>;
+  detach(ctx: DriverContext, nic: NicPlace): Promise<void>;
+}
+
+/** Bridges, TAPs, dnsmasq and relays on this host, all marked as this daemon's. */
+export function createLinuxNetworkHost(config: Pick<DaemonConfig, 'folders' | 'owner'>): NetworkHost {
+  const { folders, owner } = config;
+  const place = async (name: string): Promise<{ directory: string; runtimeDirectory: string; owner: string }> => {
+    const own = networkFolders(folders.networks, folders.run, name);
+    for (const folder of Object.values(own)) await mkdir(folder, { recursive: true, mode: 0o700 });
+    return { ...own, owner };
+  };
+
+  return {
+    ensure: async (ctx, spec) => ensureNetwork(ctx, spec, await place(spec.name)),
+    remove: async (ctx, spec) => removeNetwork(ctx, spec, await place(spec.name)),
+
+    async observe(spec) {
+      const own = await place(spec.name);
+      const ctx = quietContext(() => undefined);
+      const [observed, leases, neighbours] = await Promise.all([
+        observeNetwork(ctx, spec, own),
+        readLeases(leaseFilePath(spec, own)),
+        readNeighbours(ctx, spec.bridge),
+      ]);
+      return { ...observed, addresses: mergeAddresses({ leases, neighbours }) };
+    },
+
+    async plan({ vmid, slot, network, backends, inUse }) {
+      // A driver that needs nothing of the host, as the fake one.
+      if (backends.every((backend) => backend === 'none')) return { kind: 'none' };
+      const ports = backends.includes('udp-tunnel')
+        ? await allocatePortPair(inUse.flatMap((other) => (other.kind === 'udp-tunnel' ? [other.localPort, other.peerPort] : [])))
+        : null;
+      return attachmentFor(backends, { network: network.name, tap: tapName({ owner, vmid, slot }), ports });
+    },
+
+    async attach(ctx, { attachment, network, vmid, slot }) {
+      const tap = tapName({ owner, vmid, slot });
+      const { bridge } = network;
+      if (attachment.kind === 'tap' || attachment.kind === 'bridged') await ensureTap(ctx, { tap, bridge }, { owner });
+      if (attachment.kind !== 'udp-tunnel') return;
+      const { localPort, peerPort } = attachment;
+      const guard = await ensureRelay(ctx, { tap, bridge, localPort, peerPort }, await place(network.name));
+      if (!guard.guarded) ctx.log(`The VM's UDP port ${localPort} is not guarded: ${guard.reason}`);
+    },
+
+    async detach(ctx, { attachment, network, vmid, slot }) {
+      const tap = tapName({ owner, vmid, slot });
+      if (attachment.kind === 'tap' || attachment.kind === 'bridged') await removeTap(ctx, { tap, owner });
+      if (attachment.kind !== 'udp-tunnel') return;
+      const { localPort, peerPort } = attachment;
+      await removeRelay(ctx, { tap, bridge: network.bridge, localPort, peerPort }, await place(network.name));
+    },
+  };
+}

@@ -1,0 +1,195 @@
+import { join } from 'node:path';
+
+import type { DriverContext, NicAttachment } from '@nakhoda/driver';
+import type { Capabilities, Lease, Network, NetworkSpec } from '@nakhoda/schema';
+import { NakhodaError } from '@nakhoda/schema';
+import type { Store } from '@nakhoda/store';
+
+import type { EventBus } from './event-bus.ts';
+import type { NetworkHost } from './network-host.ts';
+import type { VmRecord } from './vm-record.ts';
+
+const networkKey = (name: string): string => `networks/${name}`;
+
+/** Networks of this node, what hangs on them, and the addresses seen there. */
+export interface Networks {
+  load(): Promise<void>;
+  specs(): readonly NetworkSpec[];
+  /** @throws NakhodaError `network.not-found` */
+  resolve(name: string): NetworkSpec;
+  view(spec: NetworkSpec): Promise<Network>;
+  /** Refuses names that do not exist or are about to go. Synchronous, so that nothing can come between. */
+  requireUsable(names: readonly string[]): void;
+  /** @throws NakhodaError `network.in-use` when a VM has a NIC on it */
+  refuseWhileUsed(name: string): void;
+  /** The same, and from then on no VM can get one. */
+  close(name: string): void;
+  add(spec: NetworkSpec): Promise<void>;
+  remove(name: string): Promise<void>;
+  bringUp(ctx: DriverContext, spec: NetworkSpec): Promise<void>;
+  takeDown(ctx: DriverContext, spec: NetworkSpec): Promise<void>;
+  /** Chooses how a new VM's NICs will reach their networks. Changes nothing on the host. */
+  planAttachments(record: Omit<VmRecord, 'attachments'>, backends: Capabilities['nicBackends']): Promise<VmRecord['attachments']>;
+  /** Makes the host's side of each NIC. Idempotent. */
+  attach(ctx: DriverContext, record: VmRecord): Promise<void>;
+  /** Removes the host's side of each NIC. Idempotent. */
+  detach(ctx: DriverContext, record: VmRecord): Promise<void>;
+  /** Addresses on every network, by lease and by ARP. */
+  leases(): Promise<Lease[]>;
+}
+
+export function createNetworks(options: {
+  store: Store;
+  bus: EventBus;
+  host: NetworkHost;
+  /** Every VM there is, to see who is attached. */
+  records(): readonly VmRecord[];
+}): Networks {
+  const { store, bus, host } = options;
+  const specs = new Map<string, NetworkSpec>();
+  const closing = new Set<string>();
+
+  const resolve = (name: string): NetworkSpec => {
+    const spec = specs.get(name);
+    if (spec) return spec;
+    throw new NakhodaError('network.not-found', {
+      message: `There is no network called ${name}.`,
+      hint:
+        specs.size === 0
+          ? 'Make one: nakhoda network create lab --cidr 10.77.0.0/24 --dhcp'
+          : `There are: ${[...specs.keys()].join(', ')}.`,
+    });
+  };
+
+  const attachedTo = (name: string): string[] =>
+    options
+      .records()
+      .filter((record) => record.spec.nics.some((nic) => nic.network === name))
+      .map((record) => record.spec.name);
+
+  const refuseWhileUsed = (name: string): void => {
+    const users = attachedTo(name);
+    if (users.length === 0) return;
+    throw new NakhodaError('network.in-use', {
+      message: `${users.length === 1 ? 'A VM is' : `${users.length} VMs are`} attached to ${name}: ${users.join(', ')}.`,
+      hint: 'Destroy them first.',
+    });
+  };
+
+  const view = async (spec: NetworkSpec): Promise<Network> => {
+    const observed = await host.observe(spec);
+    const byMac = new Map(options.records().flatMap((record) => record.spec.nics.map((nic) => [nic.mac, record.spec.vmid] as const)));
+    return {
+      ...spec,
+      state: observed.state,
+      ...(observed.reason === undefined ? {} : { stateReason: observed.reason }),
+      addresses: observed.addresses.map((lease) => {
+        const vmid = byMac.get(lease.mac);
+        return vmid === undefined ? lease : { ...lease, vmid };
+      }),
+    };
+  };
+
+  const each = async (
+    record: VmRecord,
+    act: (attachment: NicAttachment, spec: NetworkSpec, slot: string) => Promise<void>,
+  ): Promise<void> => {
+    for (const nic of record.spec.nics) {
+      const spec = specs.get(nic.network);
+      const attachment = record.attachments[nic.slot];
+      if (spec && attachment) await act(attachment, spec, nic.slot);
+    }
+  };
+
+  return {
+    specs: () => [...specs.values()],
+    resolve,
+    view,
+
+    async load() {
+      for (const entry of await store.list('networks/')) {
+        const spec = entry.value as NetworkSpec;
+        specs.set(spec.name, spec);
+      }
+    },
+
+    requireUsable(names) {
+      for (const name of names) {
+        const spec = resolve(name);
+        if (closing.has(spec.name)) {
+          throw new NakhodaError('network.not-found', {
+            message: `The network ${name} is being deleted.`,
+            hint: 'Choose another network.',
+          });
+        }
+      }
+    },
+
+    refuseWhileUsed,
+    close(name) {
+      refuseWhileUsed(name);
+      closing.add(name);
+    },
+
+    async add(spec) {
+      const present = await store.get(networkKey(spec.name));
+      // The same step repeated after a crash.
+      const ours = present !== null && (present.value as NetworkSpec).createdAt === spec.createdAt;
+      if (present && !ours) {
+        throw new NakhodaError('network.name-taken', {
+          message: `There is a network called ${spec.name} already.`,
+          hint: 'Choose another name.',
+        });
+      }
+      if (!present) await store.put(networkKey(spec.name), spec, { expectedRevision: 0 });
+      specs.set(spec.name, spec);
+    },
+
+    async remove(name) {
+      await store.delete(networkKey(name));
+      closing.delete(name);
+      if (specs.delete(name)) bus.publish({ type: 'network-removed', name });
+    },
+
+    async bringUp(ctx, spec) {
+      await host.ensure(ctx, spec);
+      bus.publish({ type: 'network', network: await view(spec) });
+    },
+
+    takeDown: (ctx, spec) => host.remove(ctx, spec),
+
+    async planAttachments(record, backends) {
+      const inUse = options.records().flatMap((other) => Object.values(other.attachments));
+      const planned: VmRecord['attachments'] = {};
+      for (const nic of record.spec.nics) {
+        planned[nic.slot] = await host.plan({
+          vmid: record.spec.vmid,
+          slot: nic.slot,
+          network: resolve(nic.network),
+          backends,
+          inUse: [...inUse, ...Object.values(planned)],
+        });
+      }
+      return planned;
+    },
+
+    attach: (ctx, record) =>
+      each(record, async (attachment, spec, slot) => {
+        await host.ensure(ctx, spec);
+        await host.attach(ctx, { attachment, network: spec, vmid: record.spec.vmid, slot });
+      }),
+
+    detach: (ctx, record) =>
+      each(record, (attachment, spec, slot) => host.detach(ctx, { attachment, network: spec, vmid: record.spec.vmid, slot })),
+
+    async leases() {
+      const all = await Promise.all([...specs.values()].map((spec) => host.observe(spec)));
+      return all.flatMap((observed) => observed.addresses);
+    },
+  };
+}
+
+/** Where a network's lease file and DHCP server's record lie. */
+export function networkFolders(networks: string, run: string, name: string): { directory: string; runtimeDirectory: string } {
+  return { directory: join(networks, name), runtimeDirectory: join(run, 'net', name) };
+}

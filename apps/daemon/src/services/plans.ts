@@ -1,0 +1,88 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { totalmem } from 'node:os';
+
+import { checkVolume, findTinyIso, planNetwork, poolUsage, readHostNetwork } from '@nakhoda/host';
+import { NakhodaError, type NetworkCreate, type NetworkSpec, type VmCreate } from '@nakhoda/schema';
+
+import type { Services } from './context.ts';
+import { quietContext } from './hypervisors.ts';
+import { planVm } from './vm-planner.ts';
+import { toMachineSpec, type VmRecord } from './vm-record.ts';
+
+/** The one pool there is: the data folder. */
+export const localPool = 'local';
+
+/**
+ * Everything that can be found wrong with a new VM is found here, before a task is made for it.
+ * @throws NakhodaError
+ */
+export async function planNewVm(services: Services, request: VmCreate): Promise<VmRecord> {
+  const { inventory, networks, hypervisors, config } = services;
+  const driver = await hypervisors.usable(request.hypervisor);
+  const cdromPath = request.cdrom === undefined ? null : await resolveCdrom(services, request.cdrom);
+  const pool = await poolUsage(config.folders.images);
+  const [a = 0, b = 0, c = 0] = randomBytes(3);
+  const records = inventory.records();
+  const spec = planVm(request, {
+    node: config.node,
+    capabilities: driver.capabilities(),
+    takenVmids: new Set([...records.map((record) => record.spec.vmid), ...inventory.promisedVmids]),
+    takenNames: new Set(records.map((record) => record.spec.name.toLowerCase())),
+    networks: new Set(networks.specs().map((network) => network.name)),
+    pool: { name: localPool, totalBytes: pool.totalBytes },
+    hostMemoryMiB: Math.floor(totalmem() / 1024 ** 2),
+    uuid: randomUUID(),
+    macBytes: [a, b, c],
+    now: new Date().toISOString(),
+  });
+  inventory.promisedVmids.add(spec.vmid);
+  try {
+    const attachments = await networks.planAttachments({ spec, cdromPath }, driver.capabilities().nicBackends);
+    const record: VmRecord = { spec, attachments, cdromPath };
+    const [problem] = driver.validate(toMachineSpec(record, config.folders));
+    if (problem) {
+      throw new NakhodaError('vm.spec-invalid', {
+        message: `${problem.field}: ${problem.message}`,
+        hint: problem.hint,
+        details: { field: problem.field },
+      });
+    }
+    return record;
+  } catch (error) {
+    inventory.promisedVmids.delete(spec.vmid);
+    throw error;
+  }
+}
+
+async function resolveCdrom(services: Services, reference: string): Promise<string> {
+  if (reference !== 'tiny')
+    return (await checkVolume(reference, { pools: { [localPool]: services.config.folders.root }, kind: 'iso' })).path;
+  const path = await findTinyIso(process.env);
+  if (path !== null) return path;
+  throw new NakhodaError('storage.volume-not-found', {
+    message: 'The tiny guest has not been built on this machine.',
+    hint: 'Build it: ./nakhoda setup guest',
+  });
+}
+
+/** @throws NakhodaError `network.name-taken`, `network.cidr-invalid`, `network.cidr-overlap`, `network.bridge-exists` */
+export async function planNewNetwork(services: Services, request: NetworkCreate): Promise<NetworkSpec> {
+  const { networks, config } = services;
+  if (request.node !== undefined && request.node !== config.node) {
+    throw new NakhodaError('node.not-found', {
+      message: `There is no node called ${request.node}.`,
+      hint: `This one is called ${config.node}.`,
+    });
+  }
+  if (networks.specs().some((spec) => spec.name === request.name)) {
+    throw new NakhodaError('network.name-taken', {
+      message: `There is a network called ${request.name} already.`,
+      hint: 'Choose another name, or delete that one first.',
+    });
+  }
+  const plan = planNetwork(
+    { name: request.name, cidr: request.cidr, dhcp: request.dhcp ?? false, owner: config.owner, others: networks.specs() },
+    await readHostNetwork(quietContext(services.log)),
+  );
+  return { ...plan, node: config.node, createdAt: new Date().toISOString() };
+}

@@ -1,0 +1,105 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
+import type { DriverEvent } from '@nakhoda/driver';
+import { toNakhodaError } from '@nakhoda/schema';
+
+import type { Services } from './context.ts';
+import { quietContext } from './hypervisors.ts';
+import type { VmRecord } from './vm-record.ts';
+
+/** Milliseconds between two rounds when nothing signals one. */
+const periodMs = 15_000;
+
+/** Brings the host in line with what is wanted, again and again. Takes no input; each round is idempotent. */
+export interface Reconciler {
+  /** One round now; several callers share it. */
+  round(): Promise<void>;
+  /** Rounds on every signal and on a period, and the drivers' events, until the signal ends them. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+export function createReconciler(services: Services): Reconciler {
+  const { inventory, networks, hypervisors, engine, log } = services;
+  const context = (): ReturnType<typeof quietContext> => quietContext(log);
+  let running: Promise<void> | null = null;
+
+  /** Runs what may fail for one object without spoiling the round for the others. */
+  const attempt = async (what: string, act: () => Promise<void>): Promise<void> => {
+    try {
+      await act();
+    } catch (error) {
+      log(`reconciling ${what}: ${toNakhodaError(error).message}`);
+    }
+  };
+
+  const reconcileVm = async (record: VmRecord): Promise<void> => {
+    const { vmid } = record.spec;
+    // A task has the VM in its hands; what it makes or removes is its own affair.
+    if (engine.isLocked(`vm/${vmid}`)) return;
+    const state = inventory.state(vmid);
+    if (state === 'running' || state === 'paused') await networks.attach(context(), record);
+    if (state === 'stopped' || state === 'crashed') await networks.detach(context(), record);
+  };
+
+  const learnAddresses = async (): Promise<void> => {
+    const leases = await networks.leases();
+    const known = new Set(leases.map((lease) => lease.mac));
+    // The guest is asked only where neither lease nor ARP knows: an agent may be slow.
+    const silent = inventory
+      .records()
+      .filter((record) => inventory.state(record.spec.vmid) === 'running' && record.spec.nics.some((nic) => !known.has(nic.mac)))
+      .filter((record) => !engine.isLocked(`vm/${record.spec.vmid}`));
+    for (const { spec } of silent) {
+      const found = await hypervisors
+        .driver(spec.hypervisor)
+        .guest?.addresses(context(), { vmid: spec.vmid })
+        .catch(() => []);
+      for (const { mac, address } of found ?? []) leases.push({ mac, address, source: 'agent', vmid: spec.vmid });
+    }
+    inventory.setLeases(leases);
+  };
+
+  const once = async (): Promise<void> => {
+    await inventory.refreshAll();
+    for (const spec of networks.specs()) {
+      if (engine.isLocked(`network/${spec.name}`)) continue;
+      await attempt(`network ${spec.name}`, () => networks.bringUp(context(), spec));
+    }
+    for (const record of inventory.records()) await attempt(`VM ${record.spec.vmid}`, () => reconcileVm(record));
+    await attempt('addresses', learnAddresses);
+  };
+
+  const round = (): Promise<void> => {
+    running ??= once().finally(() => {
+      running = null;
+    });
+    return running;
+  };
+
+  const onEvent = async (event: DriverEvent): Promise<void> => {
+    await inventory.refresh(event.vmid);
+    const record = inventory.byVmid(event.vmid);
+    if (record) await attempt(`VM ${event.vmid}`, () => reconcileVm(record));
+    await attempt('addresses', learnAddresses);
+  };
+
+  const follow = async (events: AsyncIterable<DriverEvent>): Promise<void> => {
+    for await (const event of events) await onEvent(event);
+  };
+
+  return {
+    round,
+    async run(signal) {
+      const following = hypervisors.all().map((driver) =>
+        follow(driver.events(signal)).catch((error: unknown) => {
+          if (!signal.aborted) log(`events of ${driver.id} ended: ${toNakhodaError(error).message}`);
+        }),
+      );
+      while (!signal.aborted) {
+        await delay(periodMs, undefined, { signal }).catch(() => undefined);
+        if (!signal.aborted) await round();
+      }
+      await Promise.all(following);
+    },
+  };
+}

@@ -1,0 +1,102 @@
+import { randomUUID } from 'node:crypto';
+
+import type { MachineSpec, MachineStatus } from '@nakhoda/driver';
+import { NakhodaError } from '@nakhoda/schema';
+
+import { type Files, dataFolder, newFiles } from './guest/guest-files.ts';
+
+/** What a guest loses with its power. */
+export interface GuestMemory {
+  /** Everything outside /data, and /data too where there is no disk. */
+  files: Files;
+  /** Of the shell on the serial port. */
+  variables: Record<string, string>;
+  /** The serial port's last output, one character a byte. */
+  backlog: string;
+}
+
+export interface FakeSnapshot {
+  name: string;
+  parent: string | null;
+  description: string;
+  createdAt: string;
+  disk: Files;
+  memory: GuestMemory | null;
+}
+
+/** A machine as plain JSON, so that keeping it in a file and copying it into a snapshot are one line each. */
+export interface FakeMachine {
+  spec: MachineSpec;
+  state: 'stopped' | 'running' | 'crashed';
+  reason: string | null;
+  startedAt: string | null;
+  /** Paths of the disks that the driver made. */
+  madeDisks: string[];
+  /** What is under /data. */
+  disk: Files;
+  /** Null when it does not run. */
+  memory: GuestMemory | null;
+  snapshots: FakeSnapshot[];
+  currentSnapshot: string | null;
+}
+
+export const fakeExecution = { mode: 'fake', reason: 'The fake driver runs nothing: its guests are a few objects in memory.' } as const;
+
+export function newMachine(spec: MachineSpec): FakeMachine {
+  return {
+    spec,
+    state: 'stopped',
+    reason: null,
+    startedAt: null,
+    madeDisks: [],
+    disk: { [dataFolder]: null },
+    memory: null,
+    snapshots: [],
+    currentSnapshot: null,
+  };
+}
+
+export function powerOn(machine: FakeMachine): void {
+  const { spec } = machine;
+  machine.memory = {
+    files: newFiles({
+      '/etc/hostname': `${spec.name}\n`,
+      '/proc/meminfo': `MemTotal:       ${String(spec.memoryMiB * 1024 - 8192).padStart(8)} kB\n`,
+      '/proc/sys/kernel/random/boot_id': `${randomUUID()}\n`,
+    }),
+    variables: { HOME: '/root', PATH: '/bin' },
+    backlog: '',
+  };
+  if (spec.disks.length === 0) machine.disk = { [dataFolder]: null };
+  machine.state = 'running';
+  machine.reason = null;
+  machine.startedAt = new Date().toISOString();
+}
+
+export function powerOff(machine: FakeMachine): void {
+  machine.memory = null;
+  machine.state = 'stopped';
+  machine.reason = null;
+  machine.startedAt = null;
+}
+
+export function statusOf(machine: FakeMachine): MachineStatus {
+  return {
+    vmid: machine.spec.vmid,
+    uuid: machine.spec.uuid,
+    state: machine.state,
+    ...(machine.reason === null ? {} : { reason: machine.reason }),
+    ...(machine.state === 'running' ? { execution: fakeExecution } : {}),
+    ...(machine.startedAt === null ? {} : { startedAt: machine.startedAt }),
+    ...(machine.currentSnapshot === null ? {} : { currentSnapshot: machine.currentSnapshot }),
+  };
+}
+
+/** The memory of a running guest. @throws NakhodaError `guest.not-running` */
+export function memoryOf(machine: FakeMachine): GuestMemory {
+  if (machine.memory) return machine.memory;
+  throw new NakhodaError('guest.not-running', {
+    message: `VM ${machine.spec.vmid} is ${machine.state}, so nothing in it can answer.`,
+    hint: 'Start the VM first.',
+  });
+}

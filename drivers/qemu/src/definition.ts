@@ -1,0 +1,92 @@
+import { mkdir, readdir, rmdir } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import type { DriverContext, MachineSpec } from '@nakhoda/driver';
+import { NakhodaError } from '@nakhoda/schema';
+
+import { type Environment, sameSpec } from './environment.ts';
+import { exists, removeFile, temporaryImage } from './images.ts';
+import { machinePaths, ownFiles } from './machine-paths.ts';
+import { type MachineRecord, writeMachineRecord } from './machine-record.ts';
+import type { Machine } from './machine.ts';
+
+/** Makes a VM's record, folders and missing disks; gives the record. Undoes all of it when it fails. */
+export async function createDefinition(
+  environment: Environment,
+  ctx: DriverContext,
+  spec: MachineSpec,
+  previous: MachineRecord | null,
+): Promise<MachineRecord> {
+  await using undo = new AsyncDisposableStack();
+  for (const folder of [spec.directory, spec.runtimeDirectory]) {
+    if ((await mkdir(folder, { recursive: true, mode: 0o700 })) !== undefined)
+      undo.defer(() => removeIfEmpty(folder).then(() => undefined));
+  }
+  const missing: typeof spec.disks = [];
+  for (const disk of spec.disks) {
+    if (await exists(disk.path)) await environment.images.check(disk, ctx.signal);
+    else missing.push(disk);
+  }
+  const madeDisks = [...new Set([...(previous?.madeDisks ?? []), ...missing.map((disk) => disk.path)])];
+  const machineType = previous?.machineType ?? (await environment.machineType());
+  const record: MachineRecord = { format: 1, spec, machineType, madeDisks };
+  // Written before the disks are made, so that after a crash undefine still knows whose they are.
+  undo.defer(() => (previous ? writeMachineRecord(previous) : removeFile(machinePaths(spec).record)));
+  await writeMachineRecord(record);
+  for (const disk of missing) {
+    undo.defer(() => removeFile(disk.path));
+    await environment.images.create(disk, ctx.signal);
+    ctx.log(`Made the disk ${disk.slot} (${disk.path}).`);
+  }
+  undo.move();
+  return record;
+}
+
+/** Brings a VM that does not run in line with the spec; one that runs only when nothing changes. */
+export async function redefine(environment: Environment, ctx: DriverContext, machine: Machine, spec: MachineSpec): Promise<void> {
+  if (machine.spec.uuid !== spec.uuid) {
+    throw new NakhodaError('vm.vmid-taken', {
+      message: `VM ${spec.vmid} exists with another UUID (${machine.spec.uuid}).`,
+      hint: 'Take another vmid, or remove the other VM first.',
+    });
+  }
+  const disksThere = (await Promise.all(spec.disks.map((disk) => exists(disk.path)))).every(Boolean);
+  if (sameSpec(machine.spec, spec) && (machine.alive || disksThere)) return;
+  if (machine.alive) {
+    throw new NakhodaError('vm.wrong-state', {
+      message: `VM ${spec.vmid} runs, and QEMU's command line cannot be changed meanwhile.`,
+      hint: 'Shut the VM down first.',
+    });
+  }
+  if (machine.spec.runtimeDirectory !== spec.runtimeDirectory) await machine.setBoot(null);
+  machine.record = await createDefinition(environment, ctx, spec, machine.record);
+}
+
+/** Deletes everything that the driver made for a VM, and its folders when nothing else is in them. */
+export async function removeDefinition(ctx: DriverContext, record: MachineRecord): Promise<void> {
+  const { spec } = record;
+  for (const path of record.madeDisks) {
+    await removeFile(temporaryImage(path));
+    await removeFile(path);
+  }
+  const { record: recordPath } = machinePaths(spec);
+  // The record goes last: until then the VM is known, and this can be done again.
+  for (const path of ownFiles(spec).filter((file) => file !== recordPath)) await removeFile(path);
+  await removeFile(recordPath);
+  for (const folder of [spec.directory, spec.runtimeDirectory]) {
+    const foreign = await removeIfEmpty(folder);
+    if (foreign.length > 0) ctx.log(`Left in ${folder}, because Nakhoda did not make it: ${foreign.join(', ')}.`);
+  }
+}
+
+/** Removes the folder when it is empty, otherwise gives what is in it. */
+async function removeIfEmpty(folder: string): Promise<string[]> {
+  try {
+    await rmdir(folder);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOTEMPTY' || code === 'EEXIST') return (await readdir(folder)).map((name) => join(folder, name));
+    if (code !== 'ENOENT') throw error;
+  }
+  return [];
+}

@@ -1,0 +1,234 @@
+import { availableParallelism, totalmem } from 'node:os';
+import { dirname } from 'node:path';
+
+import type { Driver, MachineSpec, SpecProblem } from '@nakhoda/driver';
+import { exec } from '@nakhoda/host';
+import { type Capabilities, NakhodaError } from '@nakhoda/schema';
+
+import { createDefinition, redefine, removeDefinition } from './definition.ts';
+import { type Environment, newestMachineType } from './environment.ts';
+import { EventHub } from './events.ts';
+import { createGuestFacet, createSerialFacet } from './guest.ts';
+import { createImageTool } from './images.ts';
+import { powerOff, startMachine, stopMachine } from './lifecycle.ts';
+import { findMachineRecords, readBootRecord } from './machine-record.ts';
+import { Machine } from './machine.ts';
+import { decideExecution, probeQemu } from './probe.ts';
+import { createSnapshotFacet, heal } from './snapshots.ts';
+import { validateSpec } from './validate.ts';
+
+export interface QemuDriverOptions {
+  /** Absolute; each VM's directory is a folder directly in it. */
+  imagesDirectory: string;
+  /** Absolute; each VM's runtime directory is a folder directly in it. */
+  runDirectory: string;
+  /** Whether KVM runs a guest here, and why or why not. Asked at each start, so the answer may change. */
+  probeKvm: () => Promise<{ ok: boolean; reason: string }>;
+  /** Programs, looked up in PATH. Default `qemu-system-x86_64` and `qemu-img`. */
+  programs?: { system?: string; image?: string };
+  /** Told about what concerns no single call: records that cannot be read. */
+  log?: (line: string) => void;
+}
+
+/** The limit of the q35 machine type of QEMU 7.2 without an interrupt-remapping IOMMU (hw/i386/pc_q35.c). */
+const maxCores = 255;
+
+/** The driver for QEMU, driven over QMP. Guests outlive it; a new instance on the same folders takes them over. */
+export function createQemuDriver(options: QemuDriverOptions): Driver {
+  const events = new EventHub();
+  const machines = new Map<number, Machine>();
+  const environment = createEnvironment(options);
+  const capabilities: Capabilities = {
+    snapshots: { live: true, memory: true, deleteWithChildren: true },
+    serial: true,
+    guest: { exec: true, files: true },
+    nicBackends: ['tap', 'none'],
+    diskFormat: 'qcow2',
+    maxCores: Math.min(maxCores, Math.max(availableParallelism() * 4, 4)),
+    minMemoryMiB: 16,
+    maxMemoryMiB: Math.floor(totalmem() / 1024 / 1024),
+  };
+
+  const track = (machine: Machine): Machine => {
+    machines.set(machine.spec.vmid, machine);
+    return machine;
+  };
+  const newMachine = (...[record, boot]: [Machine['record'], Machine['boot']]): Machine =>
+    new Machine(record, boot, (kind) => events.emit(record.spec.vmid, kind));
+
+  let loading: Promise<void> | null = null;
+  /** Reads all records once, and takes up what they tell. */
+  const load = (): Promise<void> => {
+    loading ??= (async () => {
+      const { records, unreadable } = await findMachineRecords(options.imagesDirectory);
+      for (const line of unreadable) environment.log(`This record cannot be read, so its VM is not shown: ${line}`);
+      await Promise.all(
+        records.map(async (record) => {
+          const machine = track(newMachine(record, await readBootRecord(record.spec)));
+          await machine.resume();
+        }),
+      );
+    })();
+    // A failure, such as of a disk, is not for ever.
+    loading.catch(() => {
+      loading = null;
+    });
+    return loading;
+  };
+
+  const find = async (vmid: number): Promise<Machine> => {
+    await load();
+    const machine = machines.get(vmid);
+    if (machine) return machine;
+    throw new NakhodaError('vm.not-found', {
+      message: `QEMU has no VM ${vmid}.`,
+      hint: 'List the VMs to see their numbers.',
+    });
+  };
+
+  const validate = (spec: MachineSpec): SpecProblem[] => [...validateSpec(spec, capabilities), ...folderProblems(spec, options)];
+
+  return {
+    id: 'qemu',
+    probe: () => probeQemu(environment.system, options.programs?.image ?? 'qemu-img', options.probeKvm),
+    capabilities: () => structuredClone(capabilities),
+    validate,
+
+    async list() {
+      await load();
+      return Promise.all([...machines.values()].map((machine) => machine.status()));
+    },
+
+    async inspect(_ctx, { vmid }) {
+      await load();
+      return (await machines.get(vmid)?.status()) ?? null;
+    },
+
+    async define(ctx, { spec }) {
+      const problems = validate(spec);
+      if (problems.length > 0) throw specError(spec, problems);
+      await load();
+      const known = machines.get(spec.vmid);
+      if (known) await known.turns.run(() => redefine(environment, ctx, known, spec));
+      else track(newMachine(await createDefinition(environment, ctx, spec, null), null));
+      events.emit(spec.vmid, 'state');
+    },
+
+    async undefine(ctx, { vmid }) {
+      await load();
+      const machine = machines.get(vmid);
+      await machine?.turns.run(async () => {
+        if (machine.alive) throw runningError(machine);
+        await powerOff(machine);
+        await removeDefinition(ctx, machine.record);
+        machine.release();
+        machines.delete(vmid);
+        events.emit(vmid, 'removed');
+      });
+    },
+
+    async start(ctx, { vmid }) {
+      const machine = await find(vmid);
+      await machine.turns.run(async () => {
+        if (!(await readyToStart(machine))) return;
+        await heal(environment, machine);
+        await startMachine(environment, ctx, machine);
+      });
+    },
+
+    async stop(ctx, { vmid, mode, timeoutSeconds }) {
+      await stopMachine(ctx, await find(vmid), mode, timeoutSeconds);
+    },
+
+    events(signal) {
+      // The VMs are followed from the first look on, so somebody who only listens needs that look.
+      load().catch((error: unknown) => environment.log(`The records of the VMs cannot be read: ${String(error)}`));
+      return events.subscribe(signal);
+    },
+
+    async close() {
+      events.close();
+      await loading?.catch(() => undefined);
+      for (const machine of machines.values()) machine.release();
+    },
+
+    snapshots: createSnapshotFacet(environment, find),
+    serial: createSerialFacet(find),
+    guest: createGuestFacet(find),
+  };
+}
+
+function createEnvironment(options: QemuDriverOptions): Environment {
+  const system = options.programs?.system ?? 'qemu-system-x86_64';
+  return {
+    imagesDirectory: options.imagesDirectory,
+    runDirectory: options.runDirectory,
+    system,
+    images: createImageTool(options.programs?.image ?? 'qemu-img'),
+    execution: async () => decideExecution(await options.probeKvm()),
+    async machineType() {
+      const { stdout } = await exec([system, '-machine', 'help'], { timeoutMs: 10_000 });
+      const type = newestMachineType(stdout);
+      if (type !== null) return type;
+      throw new NakhodaError('hypervisor.failed', {
+        message: `${system} knows no machine type pc-q35-X.Y.`,
+        hint: "Install QEMU from the distribution's package qemu-system-x86.",
+      });
+    },
+    log: options.log ?? (() => undefined),
+  };
+}
+
+/** What follows an ordered end, or never ran, may start; true also after what crashed was cleared away. */
+async function readyToStart(machine: Machine): Promise<boolean> {
+  const { state, reason } = await machine.status();
+  switch (state) {
+    case 'running':
+    case 'paused':
+      return false;
+    case 'stopped':
+      return true;
+    case 'crashed':
+    case 'stopping':
+      // Its process may still be there: a guest that panicked, or one that has powered itself off.
+      await powerOff(machine);
+      return true;
+    case 'starting':
+    case 'unknown':
+      throw new NakhodaError('vm.wrong-state', {
+        message: `VM ${machine.spec.name} cannot be started while it is ${state}. ${reason ?? ''}`.trim(),
+        hint: 'Stop it by power-off first.',
+      });
+  }
+}
+
+/** A restarted daemon finds its VMs by these folders. */
+function folderProblems(spec: MachineSpec, options: QemuDriverOptions): SpecProblem[] {
+  const folders = [
+    { field: 'directory', path: spec.directory, parent: options.imagesDirectory },
+    { field: 'runtimeDirectory', path: spec.runtimeDirectory, parent: options.runDirectory },
+  ];
+  return folders
+    .filter(({ path, parent }) => dirname(path) !== parent)
+    .map(({ field, path, parent }) => ({
+      field,
+      message: `${path} is not a folder directly in ${parent}.`,
+      hint: 'Let the daemon name the folders.',
+    }));
+}
+
+function specError(spec: MachineSpec, problems: readonly SpecProblem[]): NakhodaError {
+  const [first] = problems;
+  return new NakhodaError('vm.spec-invalid', {
+    message: `QEMU cannot run VM ${spec.vmid} as described: ${problems.map(({ message }) => message).join(' ')}`,
+    hint: first?.hint ?? 'Change the description.',
+    details: { problems },
+  });
+}
+
+function runningError(machine: Machine): NakhodaError {
+  return new NakhodaError('vm.wrong-state', {
+    message: `VM ${machine.spec.name} still has a QEMU process, so it cannot be removed.`,
+    hint: 'Shut it down or stop it first.',
+  });
+}

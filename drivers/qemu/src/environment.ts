@@ -1,0 +1,53 @@
+import { exec } from '@nakhoda/host';
+import type { MachineSpec } from '@nakhoda/driver';
+import type { Execution } from '@nakhoda/schema';
+
+import type { ImageTool } from './images.ts';
+
+/** What the driver's parts share. */
+export interface Environment {
+  readonly imagesDirectory: string;
+  readonly runDirectory: string;
+  /** The QEMU program. */
+  readonly system: string;
+  readonly images: ImageTool;
+  /** How a guest would be executed now, and why so. */
+  execution(): Promise<Execution>;
+  /** The machine type for new VMs. */
+  machineType(): Promise<string>;
+  readonly log: (line: string) => void;
+}
+
+/** Empties and missing bits do not matter to whoever compares two specs, but the order of disks and NICs does. */
+export function sameSpec(a: MachineSpec, b: MachineSpec): boolean {
+  return JSON.stringify(canonical(a)) === JSON.stringify(canonical(b));
+}
+
+function canonical(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(canonical);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .toSorted(([a], [b]) => a.localeCompare(b))
+      .map(([key, member]) => [key, canonical(member)]),
+  );
+}
+
+/** `QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7+deb12u18+b3)` gives `7.2.22`. */
+export function parseVersion(output: string): string | null {
+  return /version (\d+\.\d+(?:\.\d+)?)/.exec(output)?.[1] ?? null;
+}
+
+/**
+ * The newest of upstream's q35 types in the output of `-machine help`. Distributions add types of their own
+ * (Ubuntu's `pc-q35-noble`), which no other QEMU knows, so the alias `q35` is not followed.
+ */
+export function newestMachineType(help: string): string | null {
+  const types = [...help.matchAll(/^pc-q35-(\d+)\.(\d+)\s/gm)].map((match) => ({ major: Number(match[1]), minor: Number(match[2]) }));
+  const newest = types.toSorted((a, b) => b.major - a.major || b.minor - a.minor)[0];
+  return newest ? `pc-q35-${newest.major}.${newest.minor}` : null;
+}
+
+export async function readVersion(program: string): Promise<string | null> {
+  return parseVersion((await exec([program, '--version'], { timeoutMs: 10_000 })).stdout);
+}

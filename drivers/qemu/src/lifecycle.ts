@@ -1,0 +1,188 @@
+import { constants } from 'node:fs';
+import { access, mkdir } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+
+import type { DriverContext, StopMode } from '@nakhoda/driver';
+import { NakhodaError, toNakhodaError } from '@nakhoda/schema';
+
+import { commandLine, nicDevice } from './command-line.ts';
+import type { Environment } from './environment.ts';
+import type { Machine } from './machine.ts';
+import type { RunRecord } from './machine-record.ts';
+import { killQemu, readLastWords, removeSockets, spawnQemu } from './process.ts';
+import type { QmpClient } from './qmp/qmp-client.ts';
+
+const qmpTimeoutMs = 30_000;
+/** A guest that is still booting misses the power button, so it is pressed again. */
+const powerButtonPeriodMs = 5_000;
+
+/**
+ * Starts a VM that does not run; `prepare` is called when QEMU is up and the guest's processors do not run yet.
+ * Whatever fails, no process is left, and the reason is on record.
+ */
+export async function startMachine(
+  environment: Environment,
+  ctx: DriverContext,
+  machine: Machine,
+  prepare: (qmp: QmpClient) => Promise<void> = () => Promise.resolve(),
+): Promise<void> {
+  const { spec } = machine;
+  let run: RunRecord | null = null;
+  machine.activity = { state: 'starting', reason: 'QEMU is being started.' };
+  machine.emit('state');
+  try {
+    await mkdir(spec.runtimeDirectory, { recursive: true, mode: 0o700 });
+    await checkFiles(machine);
+    const execution = await environment.execution();
+    const accelerator = execution.mode === 'kvm' ? 'kvm' : 'tcg';
+    const argv = commandLine(spec, { program: environment.system, machineType: machine.record.machineType, accelerator });
+    ctx.signal.throwIfAborted();
+
+    await machine.setBoot({ kind: 'launching', at: new Date().toISOString() });
+    const process = await spawnQemu(spec, argv);
+    run = { kind: 'run', process, argv, execution, startedAt: new Date().toISOString(), begun: false, ending: null };
+    await machine.setBoot(run);
+    machine.follow(run);
+    const qmp = await machine.qmp(qmpTimeoutMs);
+    if (!qmp) throw await startError(machine);
+    ctx.signal.throwIfAborted();
+    await verify(qmp, spec.uuid, accelerator);
+    // Before the guest runs: what it prints first must not be lost.
+    await machine.hub?.whenConnected(5_000);
+    for (const { slot, attachment } of spec.nics)
+      if (attachment.kind === 'none') await qmp.execute('set_link', { name: nicDevice(slot), up: false });
+    await prepare(qmp);
+    ctx.signal.throwIfAborted();
+    await qmp.execute('cont', {});
+    await machine.setBoot({ ...run, begun: true });
+    ctx.log(`QEMU runs as process ${process.pid} (${execution.mode}: ${execution.reason})`);
+  } catch (error) {
+    await abandon(machine, run, error);
+    if (ctx.signal.aborted || (error instanceof NakhodaError && keptCodes.has(error.code))) throw error;
+    throw new NakhodaError('vm.start-failed', {
+      message: `VM ${spec.name} could not be started: ${toNakhodaError(error).message}`,
+      hint: error instanceof NakhodaError ? error.hint : "Look at the daemon's log.",
+      cause: error,
+    });
+  } finally {
+    machine.activity = null;
+    machine.emit('state');
+  }
+}
+
+const keptCodes = new Set(['vm.start-failed', 'storage.volume-not-found', 'snapshot.failed', 'exec.not-found']);
+
+async function checkFiles({ spec }: Machine): Promise<void> {
+  const files = [
+    ...spec.disks.map(({ slot, path }) => ({ what: `disk ${slot}`, path, mode: constants.R_OK | constants.W_OK })),
+    ...(spec.cdrom === null ? [] : [{ what: 'CD image', path: spec.cdrom, mode: constants.R_OK }]),
+  ];
+  for (const { what, path, mode } of files) {
+    try {
+      await access(path, mode);
+    } catch (error) {
+      throw new NakhodaError('storage.volume-not-found', {
+        message: `The ${what} of VM ${spec.name} does not exist or cannot be read: ${path}`,
+        hint: 'Put the file back, or change the VM.',
+        cause: error,
+      });
+    }
+  }
+}
+
+/** A QEMU that is another VM's, or runs the guest otherwise than was announced, is not let go. */
+async function verify(qmp: QmpClient, uuid: string, accelerator: 'kvm' | 'tcg'): Promise<void> {
+  const { UUID } = await qmp.execute('query-uuid', {});
+  const { enabled } = await qmp.execute('query-kvm', {});
+  if (UUID === uuid && enabled === (accelerator === 'kvm')) return;
+  throw new NakhodaError('vm.start-failed', {
+    message: `The QEMU that answers is not the one that was started (UUID ${UUID}, KVM ${enabled ? 'on' : 'off'}).`,
+    hint: 'Look whether another program uses the sockets in the run folder.',
+  });
+}
+
+async function startError(machine: Machine): Promise<NakhodaError> {
+  const words = await readLastWords(machine.spec);
+  return new NakhodaError('vm.start-failed', {
+    message: machine.alive
+      ? `VM ${machine.spec.name}: QEMU did not answer within ${qmpTimeoutMs / 1000} s of its start. ${words}`.trim()
+      : `VM ${machine.spec.name}: QEMU ended at once: ${words === '' ? 'it gave no reason.' : words}`,
+    hint: "QEMU's own words say what it missed; its whole log is qemu.log in the VM's folder.",
+  });
+}
+
+async function abandon(machine: Machine, run: RunRecord | null, error: unknown): Promise<void> {
+  if (run) {
+    await killQemu(run.process);
+    await machine.over();
+  }
+  await removeSockets(machine.spec);
+  const reason = `The last start failed: ${error instanceof Error ? error.message : String(error)}`;
+  await machine.setBoot({ kind: 'failed', reason, at: new Date().toISOString() });
+}
+
+/** Stops a VM; see the contract's `stop`. Not to be called inside the machine's turn: poweroff takes one, shutdown waits outside. */
+export async function stopMachine(ctx: DriverContext, machine: Machine, mode: StopMode, timeoutSeconds: number): Promise<void> {
+  if (mode === 'poweroff') await machine.turns.run(() => powerOff(machine));
+  else await shutDown(ctx, machine, timeoutSeconds);
+}
+
+/** Takes the power away, and acknowledges a crash. Inside the machine's turn. */
+export async function powerOff(machine: Machine): Promise<void> {
+  if (machine.alive) await machine.finish('poweroff');
+  else if (machine.boot !== null) {
+    await machine.over();
+    await removeSockets(machine.spec);
+    await machine.setBoot(null);
+  }
+  machine.emit('state');
+}
+
+async function shutDown(ctx: DriverContext, machine: Machine, timeoutSeconds: number): Promise<void> {
+  if (!machine.alive) return;
+  const deadline = performance.now() + timeoutSeconds * 1000;
+  const activity = { state: 'stopping', reason: 'The guest has been asked to shut down.' } as const;
+  const over = machine.over().then(() => true);
+  machine.activity ??= activity;
+  machine.emit('state');
+  try {
+    const qmp = await machine.qmp(Math.min(2_000, timeoutSeconds * 1000));
+    if (!qmp && machine.alive) {
+      throw new NakhodaError('hypervisor.timeout', {
+        message: `The QEMU of VM ${machine.spec.name} does not answer, so the guest cannot be asked to shut down.`,
+        hint: 'Stop the VM by power-off.',
+      });
+    }
+    while (machine.alive) {
+      ctx.signal.throwIfAborted();
+      const left = deadline - performance.now();
+      if (left <= 0) throw shutdownTimeout(machine, timeoutSeconds);
+      // It fails when the VM ends meanwhile, which the next look tells.
+      await qmp?.execute('system_powerdown', {}).catch(() => undefined);
+      if (await Promise.race([over, pause(Math.min(left, powerButtonPeriodMs), ctx.signal)])) break;
+    }
+    await machine.over();
+  } finally {
+    if (machine.activity === activity) machine.activity = null;
+    machine.emit('state');
+  }
+  const { state, reason } = await machine.status();
+  if (state !== 'crashed') return;
+  throw new NakhodaError('hypervisor.failed', {
+    message: `VM ${machine.spec.name} ended while its guest was shutting down. ${reason ?? ''}`.trim(),
+    hint: "Look at qemu.log and serial.log in the VM's folder.",
+  });
+}
+
+/** False after so many milliseconds, or when the signal is aborted. */
+async function pause(ms: number, signal: AbortSignal): Promise<false> {
+  await delay(ms, undefined, { signal }).catch(() => undefined);
+  return false;
+}
+
+function shutdownTimeout(machine: Machine, timeoutSeconds: number): NakhodaError {
+  return new NakhodaError('vm.shutdown-timeout', {
+    message: `The guest of VM ${machine.spec.name} did not shut down within ${timeoutSeconds} s; it goes on running.`,
+    hint: 'Shut it down from within, give it more time, or take the power away with `nakhoda vm stop`.',
+  });
+}

@@ -1,0 +1,35 @@
+import { join } from 'node:path';
+
+import type { MachineSpec } from '@nakhoda/driver';
+
+/** A VM's files beside its disks: records and logs in its directory, what lives as long as a run in the other. */
+export interface MachinePaths {
+  record: string;
+  snapshots: string;
+  qemuLog: string;
+  serialLog: string;
+  boot: string;
+  qmpSocket: string;
+  serialSocket: string;
+  agentSocket: string;
+}
+
+export function machinePaths(folders: Pick<MachineSpec, 'directory' | 'runtimeDirectory'>): MachinePaths {
+  const { directory, runtimeDirectory } = folders;
+  return {
+    record: join(directory, 'machine.json'),
+    snapshots: join(directory, 'snapshots.json'),
+    qemuLog: join(directory, 'qemu.log'),
+    serialLog: join(directory, 'serial.log'),
+    boot: join(runtimeDirectory, 'process.json'),
+    qmpSocket: join(runtimeDirectory, 'qmp.sock'),
+    serialSocket: join(runtimeDirectory, 'serial.sock'),
+    agentSocket: join(runtimeDirectory, 'agent.sock'),
+  };
+}
+
+/** Everything but disks that this driver may have put into the two folders. */
+export function ownFiles(folders: Pick<MachineSpec, 'directory' | 'runtimeDirectory'>): string[] {
+  const paths = machinePaths(folders);
+  return [...Object.values(paths), `${paths.qemuLog}.1`, `${paths.serialLog}.1`];
+}

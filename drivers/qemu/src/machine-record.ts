@@ -1,0 +1,75 @@
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import type { MachineSpec } from '@nakhoda/driver';
+import { type ProcessRef, readJsonFile, writeFileAtomic } from '@nakhoda/host';
+import type { Execution } from '@nakhoda/schema';
+
+import { machinePaths } from './machine-paths.ts';
+
+/** `machine.json`: a defined VM. */
+export interface MachineRecord {
+  format: 1;
+  spec: MachineSpec;
+  /** The virtual hardware's version, e.g. `pc-q35-7.2`; stays when QEMU is upgraded, so that the guest sees no other. */
+  machineType: string;
+  /** Disk images that this driver made, or was about to make; deleted with the VM. */
+  madeDisks: string[];
+}
+
+/** `process.json`: the present run, or how the last one did not go as ordered. There is none after an orderly end. */
+export type BootRecord =
+  /** QEMU is about to be spawned: a process may be there whose id could not be written down any more. */
+  { kind: 'launching'; at: string } | RunRecord | { kind: 'failed'; reason: string; at: string };
+
+export interface RunRecord {
+  kind: 'run';
+  process: ProcessRef;
+  argv: string[];
+  execution: Execution;
+  startedAt: string;
+  /** Until its processors run for the first time, a process is a leftover unless its daemon still works on it. */
+  begun: boolean;
+  /** Written before QEMU is told to go, so that its end is not taken for a crash. */
+  ending: 'shutdown' | 'poweroff' | null;
+}
+
+export async function readMachineRecord(directory: string): Promise<MachineRecord | null> {
+  const record = await readJsonFile<MachineRecord>(join(directory, 'machine.json'));
+  return record?.format === 1 ? record : null;
+}
+
+export async function writeMachineRecord(record: MachineRecord): Promise<void> {
+  await writeFileAtomic(machinePaths(record.spec).record, `${JSON.stringify(record, null, 2)}\n`);
+}
+
+export async function readBootRecord(spec: MachineSpec): Promise<BootRecord | null> {
+  return readJsonFile<BootRecord>(machinePaths(spec).boot);
+}
+
+export async function writeBootRecord(spec: MachineSpec, boot: BootRecord | null): Promise<void> {
+  const path = machinePaths(spec).boot;
+  if (boot === null) await rm(path, { force: true });
+  else await writeFileAtomic(path, `${JSON.stringify(boot, null, 2)}\n`);
+}
+
+/** The records of all VMs below the folder; `unreadable` are told about, not stumbled over. */
+export async function findMachineRecords(imagesDirectory: string): Promise<{ records: MachineRecord[]; unreadable: string[] }> {
+  const folders = await readdir(imagesDirectory, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    throw error;
+  });
+  const records: MachineRecord[] = [];
+  const unreadable: string[] = [];
+  for (const folder of folders) {
+    if (!folder.isDirectory()) continue;
+    const directory = join(imagesDirectory, folder.name);
+    try {
+      const record = await readMachineRecord(directory);
+      if (record) records.push(record);
+    } catch (error) {
+      unreadable.push(`${directory}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+  return { records, unreadable };
+}

@@ -1,0 +1,95 @@
+import type { MachineStatus } from '@nakhoda/driver';
+import type { VmState } from '@nakhoda/schema';
+
+import type { BootRecord, MachineRecord } from './machine-record.ts';
+import type { RunState } from './qmp/commands.ts';
+
+/** What this driver is doing to a VM just now. */
+export interface Activity {
+  state: VmState;
+  reason: string;
+}
+
+/** All that a VM's state is derived from. */
+export interface Observation {
+  record: Pick<MachineRecord, 'spec'>;
+  boot: BootRecord | null;
+  /** Whether exactly the process of the boot record lives. */
+  alive: boolean;
+  /** What QEMU says; null when it does not answer. */
+  runState: RunState | null;
+  activity: Activity | null;
+  /** The present run of the host; another one's processes are gone without having crashed. */
+  bootId: string;
+  /** QEMU's last words, for the reason of a crash. */
+  lastWords: string;
+  currentSnapshot: string | null;
+  /** A rollback that was not finished. */
+  pendingRollback: string | null;
+}
+
+/** A VM's status from what was observed. Pure. */
+export function deriveStatus(observation: Observation): MachineStatus {
+  const { record, boot, alive, currentSnapshot } = observation;
+  const { state, reason } = deriveState(observation);
+  return {
+    vmid: record.spec.vmid,
+    uuid: record.spec.uuid,
+    state,
+    ...(reason === undefined ? {} : { reason }),
+    ...(boot?.kind === 'run' && alive ? { execution: boot.execution, pid: boot.process.pid, startedAt: boot.startedAt } : {}),
+    ...(currentSnapshot === null ? {} : { currentSnapshot }),
+  };
+}
+
+function deriveState(observation: Observation): { state: VmState; reason?: string } {
+  const { boot, alive, activity, bootId, pendingRollback } = observation;
+  if (boot?.kind !== 'run' || !alive) {
+    if (activity) return activity;
+    if (boot?.kind === 'run' && boot.ending === null) {
+      if (boot.process.bootId !== bootId) return { state: 'stopped', reason: 'The host was restarted while the VM ran.' };
+      if (!boot.begun) return { state: 'stopped', reason: 'The start of the VM was interrupted.' };
+      return { state: 'crashed', reason: crashReason(boot.process.pid, observation.lastWords) };
+    }
+    if (boot?.kind === 'failed') return { state: 'stopped', reason: boot.reason };
+    if (pendingRollback !== null)
+      return { state: 'stopped', reason: `The rollback to ${pendingRollback} was interrupted; roll back again.` };
+    return { state: 'stopped' };
+  }
+  return deriveLiveState(observation, boot.begun, boot.process.pid);
+}
+
+function deriveLiveState(
+  { runState, activity, pendingRollback, lastWords }: Observation,
+  begun: boolean,
+  pid: number,
+): { state: VmState; reason?: string } {
+  switch (runState) {
+    case 'running':
+      // A start that has got this far has only its own bookkeeping left.
+      if (activity && activity.state !== 'starting') return activity;
+      return { state: 'running' };
+    case 'guest-panicked':
+      return { state: 'crashed', reason: "The guest's kernel panicked; its last words are on the serial console." };
+    case 'internal-error':
+      return { state: 'crashed', reason: `QEMU stopped the guest after an internal error. ${lastWords}`.trim() };
+    case 'shutdown':
+      return { state: 'stopping', reason: 'The guest has powered itself off; QEMU is being ended.' };
+    case 'io-error':
+      return { state: 'paused', reason: 'A disk reported an error, for example because the storage is full.' };
+    case null:
+      // QEMU's main loop answers nothing while it starts, or writes and reads memory.
+      return activity ?? { state: 'unknown', reason: `The QEMU process ${pid} lives, but does not answer.` };
+    default:
+      break;
+  }
+  if (activity) return activity;
+  if (!begun) return { state: 'starting' };
+  if (pendingRollback !== null) return { state: 'paused', reason: `The rollback to ${pendingRollback} was interrupted; roll back again.` };
+  return { state: 'paused', reason: `QEMU has stopped the guest's processors (${runState}).` };
+}
+
+function crashReason(pid: number, lastWords: string): string {
+  const reason = `The QEMU process ${pid} ended although nobody had told it to: it was killed, or it failed.`;
+  return lastWords === '' ? reason : `${reason} Its last words: ${lastWords}`;
+}

@@ -1,0 +1,256 @@
+import { createGuestAccess, createGuestAgent, createSerialShell, isAlive, Mutex, processRef, SerialHub } from '@nakhoda/host';
+import type { GuestAccess, GuestAgent } from '@nakhoda/host';
+import type { DriverEvent, MachineSpec, MachineStatus } from '@nakhoda/driver';
+import { setTimeout as delay } from 'node:timers/promises';
+
+import { machinePaths } from './machine-paths.ts';
+import { type BootRecord, type MachineRecord, type RunRecord, writeBootRecord } from './machine-record.ts';
+import { type Activity, deriveStatus } from './machine-state.ts';
+import { endsWithin, findOrphan, killQemu, readLastWords, removeSockets } from './process.ts';
+import type { RunState } from './qmp/commands.ts';
+import { QmpClient } from './qmp/qmp-client.ts';
+import { readSnapshots } from './snapshot-store.ts';
+
+/** What is held of one run of a VM. */
+interface Run {
+  readonly record: RunRecord;
+  readonly hub: SerialHub;
+  qmp: QmpClient | null;
+  /** Resolves after each try to connect to QMP, and at the end of the run. */
+  progress: PromiseWithResolvers<void>;
+  /** Resolves when the run is over and cleaned up, or was let go. */
+  readonly over: Promise<void>;
+  agent: GuestAgent;
+  access: GuestAccess;
+}
+
+const greetingTimeoutMs = 1_500;
+
+/**
+ * One VM as this daemon knows it: its records, and while it runs its QMP connection, serial port and agent.
+ * The process of a run is followed to its end, which tells a crash from an orderly one.
+ */
+export class Machine {
+  record: MachineRecord;
+  boot: BootRecord | null;
+  activity: Activity | null = null;
+  /** One change of the VM at a time. */
+  readonly turns = new Mutex();
+  readonly #changed: (kind: DriverEvent['kind']) => void;
+  #run: Run | null = null;
+  #finishing: Promise<void> | null = null;
+  #released = false;
+
+  constructor(record: MachineRecord, boot: BootRecord | null, changed: (kind: DriverEvent['kind']) => void) {
+    this.record = record;
+    this.boot = boot;
+    this.#changed = changed;
+  }
+
+  get spec(): MachineSpec {
+    return this.record.spec;
+  }
+
+  /** True while a QEMU process of this VM lives. */
+  get alive(): boolean {
+    return this.boot?.kind === 'run' && isAlive(this.boot.process);
+  }
+
+  get hub(): SerialHub | null {
+    return this.alive && this.#run && !this.#run.hub.closed ? this.#run.hub : null;
+  }
+
+  get guest(): GuestAccess | null {
+    return this.hub && this.#run ? this.#run.access : null;
+  }
+
+  emit(kind: DriverEvent['kind']): void {
+    this.#changed(kind);
+  }
+
+  async setBoot(boot: BootRecord | null): Promise<void> {
+    await writeBootRecord(this.spec, boot);
+    this.boot = boot;
+  }
+
+  /** Takes up what an earlier daemon left: follows a run, ends what was only half started, cleans up after an orderly end. */
+  async resume(): Promise<void> {
+    if (this.boot?.kind === 'launching') {
+      const orphan = await findOrphan(this.spec);
+      if (orphan) await killQemu(orphan);
+      await removeSockets(this.spec);
+      await this.setBoot({ kind: 'failed', reason: 'The start of the VM was interrupted.', at: this.boot.at });
+    }
+    if (this.boot?.kind !== 'run') return;
+    const { boot } = this;
+    if (!isAlive(boot.process)) {
+      if (boot.ending !== null) await this.#cleanUp();
+    } else if (!boot.begun) {
+      await killQemu(boot.process);
+      await removeSockets(this.spec);
+      await this.setBoot({ kind: 'failed', reason: 'The start of the VM was interrupted.', at: boot.startedAt });
+    } else {
+      this.follow(boot);
+      if (boot.ending !== null) void this.finish(boot.ending).catch(() => undefined);
+      await this.#run?.progress.promise;
+    }
+  }
+
+  /** Holds on to a run until it is over. */
+  follow(record: RunRecord): void {
+    const { serialSocket, serialLog } = machinePaths(this.spec);
+    const hub = new SerialHub({ socketPath: serialSocket, logPath: serialLog, isAlive: () => !this.#released && isAlive(record.process) });
+    const over = Promise.withResolvers<void>();
+    const run: Run = { record, hub, qmp: null, progress: Promise.withResolvers(), over: over.promise, ...this.#reach(hub) };
+    this.#run = run;
+    void this.#followToEnd(run).finally(over.resolve);
+  }
+
+  /** Forgets what the agent was in the middle of: after a rollback it is another one. */
+  resetGuest(): void {
+    if (!this.#run) return;
+    this.#run.agent.close();
+    Object.assign(this.#run, this.#reach(this.#run.hub));
+  }
+
+  /**
+   * The QMP connection of the present run, or null when there is none within the time: QEMU hangs, or is gone.
+   * A `timeoutMs` of 0 gives what is there.
+   */
+  async qmp(timeoutMs: number): Promise<QmpClient | null> {
+    const deadline = performance.now() + timeoutMs;
+    for (;;) {
+      const run = this.#run;
+      if (!run || run.qmp) return run?.qmp ?? null;
+      const left = deadline - performance.now();
+      if (left <= 0 || !isAlive(run.record.process)) return null;
+      await Promise.race([run.progress.promise, run.over, delay(left, undefined, { ref: false })]);
+    }
+  }
+
+  /** What QEMU says of the guest, or null when it does not answer within its time limit. */
+  async runState(): Promise<RunState | null> {
+    const qmp = this.#run?.qmp;
+    if (!qmp) return null;
+    return qmp.execute('query-status', {}).then(
+      (answer) => answer.status,
+      () => null,
+    );
+  }
+
+  async status(): Promise<MachineStatus> {
+    // A connection that has just ended mostly means that the process is ending, too.
+    if (this.boot?.kind === 'run' && this.alive && !this.#run?.qmp && !this.activity) await endsWithin(this.boot.process, 200);
+    const runState = this.alive ? await this.runState() : null;
+    const { alive, boot } = this;
+    const crashed = boot?.kind === 'run' && boot.ending === null && (!alive || runState === 'internal-error');
+    const snapshots = await readSnapshots(this.spec);
+    return deriveStatus({
+      record: this.record,
+      boot,
+      alive,
+      runState,
+      activity: this.activity,
+      bootId: processRef(process.pid)?.bootId ?? '',
+      lastWords: crashed ? await readLastWords(this.spec) : '',
+      currentSnapshot: snapshots.current,
+      pendingRollback: snapshots.pendingRollback,
+    });
+  }
+
+  /** Ends the present run in order: tells QEMU to quit, kills it when it does not, and cleans up. Safe to call again. */
+  finish(ending: 'shutdown' | 'poweroff'): Promise<void> {
+    this.#finishing ??= this.#finish(ending).finally(() => {
+      this.#finishing = null;
+    });
+    return this.#finishing;
+  }
+
+  /** Resolves when the present run is over; at once when there is none. */
+  async over(): Promise<void> {
+    await this.#run?.over;
+  }
+
+  /** Lets go of a run without touching it: the daemon ends. */
+  release(): void {
+    this.#released = true;
+    const run = this.#run;
+    this.#run = null;
+    run?.agent.close();
+    run?.hub.close();
+    run?.qmp?.close();
+  }
+
+  #reach(hub: SerialHub): { agent: GuestAgent; access: GuestAccess } {
+    const agent = createGuestAgent({ socketPath: machinePaths(this.spec).agentSocket, channel: 'virtio' });
+    const access = createGuestAccess({ agent, serial: createSerialShell(hub), serialIsFree: () => hub.sessionCount === 0 });
+    return { agent, access };
+  }
+
+  async #followToEnd(run: Run): Promise<void> {
+    const { process } = run.record;
+    while (!this.#released && isAlive(process)) {
+      try {
+        run.qmp = await QmpClient.connect({ socketPath: machinePaths(this.spec).qmpSocket, timeoutMs: greetingTimeoutMs });
+      } catch {
+        // Not listening yet, or hanging: asked again as long as it lives.
+        await endsWithin(process, 25);
+      }
+      if (this.#released) run.qmp?.close();
+      else if (run.qmp) await this.#listen(run.qmp);
+      run.progress.resolve();
+      run.progress = Promise.withResolvers();
+      if (run.qmp) {
+        await run.qmp.closed;
+        run.qmp = null;
+        await endsWithin(process, 1_000);
+      }
+    }
+    run.progress.resolve();
+    if (this.#released) return;
+    run.agent.close();
+    run.hub.close();
+    if (this.#run === run) this.#run = null;
+    // Without an ending the record stays, and makes the VM a crashed one until somebody acknowledges it.
+    if (this.boot?.kind === 'run' && this.boot.ending !== null) await this.#cleanUp();
+    else await removeSockets(this.spec);
+    this.emit('state');
+  }
+
+  async #listen(qmp: QmpClient): Promise<void> {
+    qmp.onEvent(({ event, data }) => {
+      if (event === 'SHUTDOWN' && data['reason'] === 'guest-shutdown') this.#finishUnasked();
+      if (stateEvents.has(event)) this.emit('state');
+    });
+    // The guest may have powered itself off while no daemon listened.
+    const { status } = await qmp.execute('query-status', {}).catch(() => ({ status: null }));
+    if (status === 'shutdown') this.#finishUnasked();
+    this.emit('state');
+  }
+
+  #finishUnasked(): void {
+    // It fails only when the record cannot be written; then the state stays `stopping` and poweroff tries again.
+    this.finish('shutdown').catch(() => this.emit('state'));
+  }
+
+  async #finish(ending: 'shutdown' | 'poweroff'): Promise<void> {
+    const { boot } = this;
+    if (boot?.kind !== 'run') return;
+    if (isAlive(boot.process)) {
+      if (boot.ending === null) await this.setBoot({ ...boot, ending });
+      const qmp = await this.qmp(0);
+      await qmp?.execute('quit', {}).catch(() => undefined);
+      // It writes out the disks' caches first.
+      if (!qmp || !(await endsWithin(boot.process, 10_000))) await killQemu(boot.process);
+    }
+    await this.over();
+    await this.#cleanUp();
+  }
+
+  async #cleanUp(): Promise<void> {
+    await removeSockets(this.spec);
+    await this.setBoot(null);
+  }
+}
+
+const stateEvents = new Set(['RESUME', 'STOP', 'SHUTDOWN', 'GUEST_PANICKED', 'BLOCK_IO_ERROR']);

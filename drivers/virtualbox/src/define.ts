@@ -1,0 +1,204 @@
+import { access, mkdir, rm, rmdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+
+import type { DriverContext, MachineSpec } from '@nakhoda/driver';
+import { writeFileAtomic } from '@nakhoda/host';
+import { NakhodaError } from '@nakhoda/schema';
+
+import { capabilitiesOf, validateSpec } from './capabilities.ts';
+import { attachmentArgs, createStep, descriptionArgs, modifyArgs, storageSteps } from './definition-plan.ts';
+import type { DefinitionStep } from './definition-plan.ts';
+import { judgeHost } from './host-facts.ts';
+import { machineName, specPath } from './machines.ts';
+import type { KnownMachine } from './machines.ts';
+import type { Parts } from './parts.ts';
+import { clearRun, removeRuntimeFiles } from './run-files.ts';
+import { mediaLane, vmLane } from './vboxmanage.ts';
+
+/** See `Driver.define`. */
+export async function define(parts: Parts, ctx: DriverContext, spec: MachineSpec): Promise<void> {
+  const problems = validateSpec(spec, capabilitiesOf(parts.hostFacts()));
+  const [first] = problems;
+  if (first) {
+    throw new NakhodaError('vm.spec-invalid', {
+      message: problems.map((problem) => problem.message).join(' '),
+      hint: first.hint,
+      details: { problems },
+    });
+  }
+  const known = await parts.machines.find(spec.vmid);
+  if (known === null) return defineNew(parts, ctx, spec);
+
+  const { status } = await parts.machines.view(known);
+  const same = JSON.stringify(known.spec) === JSON.stringify(spec);
+  if (known.uuid !== spec.uuid) throw existsOutside(spec);
+  if (status.state !== 'stopped' && status.state !== 'crashed') {
+    if (same) return undefined;
+    throw new NakhodaError('vm.wrong-state', {
+      message: `VM ${spec.vmid} is ${status.state}; its definition can be changed while it is stopped.`,
+      hint: 'Stop the VM and try again.',
+    });
+  }
+  return redefine(parts, ctx, known, spec);
+}
+
+async function defineNew(parts: Parts, ctx: DriverContext, spec: MachineSpec): Promise<void> {
+  const registered = await parts.machines.registeredFile(spec);
+  const ours = registered?.uuid === spec.uuid && dirname(dirname(registered.file)) === spec.directory;
+  if (registered && !ours) throw existsOutside(spec);
+
+  const made: string[] = [];
+  await orUndo(
+    parts,
+    async () => {
+      await mkdir(spec.directory, { recursive: true, mode: 0o700 });
+      await mkdir(spec.runtimeDirectory, { recursive: true, mode: 0o700 });
+      await writeFileAtomic(specPath(spec.directory), JSON.stringify(spec, null, 2));
+      if (!registered) await runStep(parts, ctx.signal, spec, createStep(spec, machineName(spec.vmid)));
+      await parts.vbox.run(modifyArgs(spec), { lanes: [vmLane(spec.vmid)], signal: ctx.signal });
+      await applyStorage(parts, ctx.signal, spec, made);
+    },
+    async () => {
+      await forget(parts, spec);
+      for (const path of made) await removeImage(parts, spec.vmid, path);
+      await rm(specPath(spec.directory), { force: true });
+    },
+  );
+}
+
+/** Runs `work`; when it fails, `undo`, whose own failure is logged so that the first error is the one that is told. */
+async function orUndo(parts: Parts, work: () => Promise<void>, undo: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    await undo().catch((second: unknown) => parts.log(`undoing a failed definition: ${String(second)}`));
+    throw error;
+  }
+}
+
+/** Unregisters a VM, and removes the folder that VirtualBox made for it. Its images outside that folder stay. */
+async function forget(parts: Parts, spec: MachineSpec): Promise<void> {
+  const registered = await parts.machines.registeredFile(spec);
+  if (registered?.uuid !== spec.uuid) return;
+  await parts.vbox.run(['unregistervm', spec.uuid], { lanes: [vmLane(spec.vmid), mediaLane] });
+  await rm(dirname(registered.file), { recursive: true, force: true });
+}
+
+async function redefine(parts: Parts, ctx: DriverContext, known: KnownMachine, spec: MachineSpec): Promise<void> {
+  if (known.observed?.savedState) {
+    await redefineSaved(parts, ctx, known, spec);
+    return;
+  }
+  const before = known.spec;
+  const made: string[] = [];
+  const apply = async (wanted: MachineSpec, signal?: AbortSignal): Promise<void> => {
+    await writeFileAtomic(specPath(wanted.directory), JSON.stringify(wanted, null, 2));
+    await parts.vbox.run(modifyArgs(wanted), { lanes: [vmLane(wanted.vmid)], ...(signal ? { signal } : {}) });
+    await applyStorage(parts, signal, wanted, made);
+  };
+  await orUndo(
+    parts,
+    () => apply(spec, ctx.signal),
+    async () => {
+      await apply(before);
+      for (const path of made) await removeImage(parts, spec.vmid, path);
+    },
+  );
+}
+
+/** While memory is saved, the machine must stay what that memory expects; only the host's side of its NICs may move. */
+async function redefineSaved(parts: Parts, ctx: DriverContext, known: KnownMachine, spec: MachineSpec): Promise<void> {
+  const others = (machine: MachineSpec): string =>
+    JSON.stringify({ ...machine, nics: machine.nics.map(({ slot, mac }) => ({ slot, mac })) });
+  if (others(known.spec) !== others(spec)) {
+    throw new NakhodaError('vm.wrong-state', {
+      message: `VM ${spec.vmid} is to go on from saved memory, so its hardware cannot be changed.`,
+      hint: 'Start the VM and shut it down, then change it.',
+    });
+  }
+  await alignNics(parts, ctx.signal, spec);
+  await writeFileAtomic(specPath(spec.directory), JSON.stringify(spec, null, 2));
+}
+
+/**
+ * Ties the NICs to the host's side of today, whatever VirtualBox has recorded: a snapshot brings back the one of its
+ * day. Waits, by way of the retries, until VirtualBox has let go of the VM's last run.
+ */
+export async function alignNics(parts: Parts, signal: AbortSignal | undefined, spec: MachineSpec): Promise<void> {
+  const args = ['modifyvm', spec.uuid, ...descriptionArgs(spec), ...attachmentArgs(spec.nics)];
+  await parts.vbox.run(args, { lanes: [vmLane(spec.vmid)], ...(signal ? { signal } : {}) });
+}
+
+async function planStorage(parts: Parts, spec: MachineSpec): Promise<DefinitionStep[]> {
+  const known = await parts.machines.need(spec.vmid);
+  const existing = new Set<string>();
+  for (const disk of spec.disks) if (await exists(disk.path)) existing.add(disk.path);
+  const mode = judgeHost(parts.hostFacts()).execution?.mode ?? 'interpreter';
+  return storageSteps(spec, { observed: known.observed, mode, existingImages: existing });
+}
+
+/** Adds the images that it makes to `made`, before it makes them: VirtualBox may leave the file when it fails. */
+async function applyStorage(parts: Parts, signal: AbortSignal | undefined, spec: MachineSpec, made: string[]): Promise<void> {
+  for (const step of await planStorage(parts, spec)) {
+    if (step.makes !== undefined) made.push(step.makes);
+    await runStep(parts, signal, spec, step);
+  }
+}
+
+async function removeImage(parts: Parts, vmid: number, path: string): Promise<void> {
+  if (!(await exists(path))) return;
+  const close = parts.vbox.run(['closemedium', 'disk', path], { lanes: [vmLane(vmid), mediaLane] });
+  // An image that VirtualBox does not know, or that is still in a drive which goes with the VM, is closed already.
+  await close.catch((error: unknown) => parts.log(`closing ${path}: ${String(error)}`));
+  await rm(path, { force: true });
+}
+
+async function runStep(parts: Parts, signal: AbortSignal | undefined, spec: MachineSpec, step: DefinitionStep): Promise<void> {
+  const lanes = step.media ? [vmLane(spec.vmid), mediaLane] : [vmLane(spec.vmid)];
+  await parts.vbox.run(step.args, { lanes, ...(signal ? { signal } : {}) });
+}
+
+/** See `Driver.undefine`. */
+export async function undefine(parts: Parts, ctx: DriverContext, vmid: number): Promise<void> {
+  const known = await parts.machines.find(vmid);
+  if (known === null) return;
+  const { status, run } = await parts.machines.view(known);
+  if (!['stopped', 'crashed', 'unknown'].includes(status.state)) {
+    throw new NakhodaError('vm.wrong-state', {
+      message: `VM ${vmid} is ${status.state} and cannot be removed.`,
+      hint: 'Stop the VM first.',
+    });
+  }
+  await clearRun(parts, known, run);
+  // With its images: the differencing ones of snapshots are known to VirtualBox alone.
+  const args = ['unregistervm', known.uuid, ...(known.observed === null ? [] : ['--delete'])];
+  await parts.vbox.run(args, { lanes: [vmLane(vmid), mediaLane], timeoutMs: 120_000, signal: ctx.signal });
+  await rm(known.folder, { recursive: true, force: true });
+  for (const disk of known.spec.disks) await rm(disk.path, { force: true });
+  await removeRuntimeFiles(known.spec.runtimeDirectory);
+  await rm(specPath(known.spec.directory), { force: true });
+  for (const folder of [known.spec.directory, known.spec.runtimeDirectory]) await removeIfEmpty(folder);
+}
+
+async function removeIfEmpty(folder: string): Promise<void> {
+  try {
+    await rmdir(folder);
+  } catch (error) {
+    // Somebody else's file in it, or gone already: both are none of the driver's business.
+    if (!['ENOTEMPTY', 'ENOENT'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+function existsOutside(spec: MachineSpec): NakhodaError {
+  return new NakhodaError('vm.exists-outside', {
+    message: `VirtualBox has another machine named ${machineName(spec.vmid)}, or of UUID ${spec.uuid}, that this VM is not.`,
+    hint: `Look at it with VBoxManage showvminfo ${machineName(spec.vmid)}, and unregister it if nobody needs it.`,
+  });
+}

@@ -1,0 +1,31 @@
+import { virtualBoxPrograms } from '@nakhoda/host';
+import type { Execution } from '@nakhoda/schema';
+
+/** Settings that let a VM run without VirtualBox's kernel driver. */
+const interpreterKeys = ['VBoxInternal/HM/FallbackToIEM', 'VBoxInternal/EM/IemExecutesAll'] as const;
+
+/** Settings of VirtualBox as a whole: nobody sits before the display to answer its questions. */
+export const globalSettings: Record<string, string> = { 'GUI/SuppressMessages': 'all' };
+
+/** The program that a VM runs in, and its arguments. */
+export function frontEndCommand(uuid: string, mode: Execution['mode']): { program: string; args: string[]; needsDisplay: boolean } {
+  if (mode === 'interpreter') {
+    const args = ['--startvm', uuid, '--driverless', '--execute-all-in-iem'];
+    return { program: `${virtualBoxPrograms}/VirtualBoxVM`, args, needsDisplay: true };
+  }
+  // Not run for real yet: it needs a host with VT-x or AMD-V and vboxdrv.
+  return { program: `${virtualBoxPrograms}/VBoxHeadless`, args: ['--startvm', uuid, '--vrde', 'off'], needsDisplay: false };
+}
+
+/** The calls of `VBoxManage setextradata` that the mode needs: a key without value is removed. */
+export function extraDataSteps(uuid: string, mode: Execution['mode'], present: Readonly<Record<string, string>>): string[][] {
+  return interpreterKeys.flatMap((key) => {
+    const wanted = mode === 'interpreter' ? '1' : undefined;
+    if (present[key] === wanted) return [];
+    return [['setextradata', uuid, key, ...(wanted === undefined ? [] : [wanted])]];
+  });
+}
+
+export function globalSettingSteps(present: Readonly<Record<string, string>>): string[][] {
+  return Object.entries(globalSettings).flatMap(([key, value]) => (present[key] === value ? [] : [['setextradata', 'global', key, value]]));
+}

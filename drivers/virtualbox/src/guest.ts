@@ -1,0 +1,62 @@
+import type { DriverContext, GuestFacet, SerialFacet } from '@nakhoda/driver';
+import { isAlive } from '@nakhoda/host';
+import { NakhodaError } from '@nakhoda/schema';
+
+import type { Console } from './consoles.ts';
+import type { Parts } from './parts.ts';
+
+/** The running guest's connections, or null when the VM does not run. @throws NakhodaError `vm.not-found` */
+async function findConsole(parts: Parts, vmid: number): Promise<Console | null> {
+  const machine = await parts.machines.need(vmid);
+  const { run } = await parts.machines.view(machine);
+  if (run === null || !('run' in run) || !isAlive(run.run.process)) return null;
+  return parts.consoles.attach(machine, run.run.process);
+}
+
+async function needConsole(parts: Parts, vmid: number): Promise<Console> {
+  const console = await findConsole(parts, vmid);
+  if (console) return console;
+  throw new NakhodaError('guest.not-running', {
+    message: `VM ${vmid} does not run, so nothing in it can answer.`,
+    hint: 'Start the VM first.',
+  });
+}
+
+/** See `SerialFacet`. */
+export function createSerial(parts: Parts): SerialFacet {
+  return {
+    async open(_ctx, { vmid }) {
+      const { hub } = await needConsole(parts, vmid);
+      if (await hub.whenConnected(5000)) return hub.open();
+      throw new NakhodaError('guest.not-running', {
+        message: `VirtualBox does not answer on the serial port of VM ${vmid}.`,
+        hint: 'Look at the VM again; it may be starting or stopping.',
+      });
+    },
+  };
+}
+
+/** See `GuestFacet`: the guest agent on the second serial port, or the shell on the first. */
+export function createGuest(parts: Parts): GuestFacet {
+  const signalOf = (ctx: DriverContext): { signal: AbortSignal } => ({ signal: ctx.signal });
+  return {
+    async ready(ctx, { vmid, timeoutSeconds }) {
+      const console = await findConsole(parts, vmid);
+      return console === null ? null : console.access.ready({ timeoutMs: timeoutSeconds * 1000, ...signalOf(ctx) });
+    },
+    async exec(ctx, { vmid, argv, timeoutSeconds, onStdout, onStderr }) {
+      const { access } = await needConsole(parts, vmid);
+      return access.exec({ argv, timeoutMs: timeoutSeconds * 1000, onStdout, onStderr, ...signalOf(ctx) });
+    },
+    async readFile(ctx, { vmid, path, maxBytes }) {
+      return (await needConsole(parts, vmid)).access.readFile({ path, maxBytes, ...signalOf(ctx) });
+    },
+    async writeFile(ctx, { vmid, path, data }) {
+      return (await needConsole(parts, vmid)).access.writeFile({ path, data, ...signalOf(ctx) });
+    },
+    async addresses(ctx, { vmid }) {
+      const console = await findConsole(parts, vmid);
+      return console === null ? [] : console.access.addresses(signalOf(ctx));
+    },
+  };
+}

@@ -1,0 +1,175 @@
+import { XMLParser } from 'fast-xml-parser';
+
+/** A snapshot as the `.vbox` file tells it. */
+export interface ObservedSnapshot {
+  uuid: string;
+  name: string;
+  description: string;
+  /** Milliseconds since 1970; VirtualBox keeps whole seconds. */
+  takenAt: number;
+  memory: boolean;
+  parentUuid: string | null;
+}
+
+/** An image in one of the VM's drives. */
+export interface ObservedAttachment {
+  controller: string;
+  port: number;
+  device: number;
+  type: 'HardDisk' | 'DVD';
+  /** The medium's UUID; null for an empty drive. */
+  mediumUuid: string | null;
+  /** Location of the image that a chain of differencing images grows from, as VirtualBox wrote it: absolute or relative to the machine's folder. */
+  baseLocation: string | null;
+}
+
+/** What the driver wants to know of a VM's `.vbox` file. */
+export interface ObservedMachine {
+  uuid: string;
+  name: string;
+  /** VirtualBox's mark for "its process ended without an orderly end". */
+  aborted: boolean;
+  /** True when the VM's memory lies in a file and the next start goes on from there. */
+  savedState: boolean;
+  currentSnapshotUuid: string | null;
+  /** Parents before children, each level oldest first. */
+  snapshots: ObservedSnapshot[];
+  controllers: { name: string; ports: number }[];
+  attachments: ObservedAttachment[];
+  extraData: Record<string, string>;
+}
+
+/** A line of `VirtualBox.xml`: a VM that VirtualBox knows, and where its file lies. */
+export interface RegistryEntry {
+  uuid: string;
+  file: string;
+}
+
+interface XmlNode {
+  [name: string]: XmlNode[] | string | undefined;
+}
+
+const parser = new XMLParser({
+  ignoreAttributes: false,
+  attributeNamePrefix: '@',
+  parseAttributeValue: false,
+  parseTagValue: false,
+  trimValues: false,
+  // Every element as an array: one snapshot and ten then look the same.
+  isArray: (_name, _path, _isLeaf, isAttribute) => !isAttribute,
+  alwaysCreateTextNode: true,
+  htmlEntities: true,
+});
+
+/** The elements `name` directly in `node`; an empty or absent element gives none. */
+function children(node: XmlNode | undefined, name: string): XmlNode[] {
+  const found = node?.[name];
+  return Array.isArray(found) ? found.filter((child) => typeof child === 'object') : [];
+}
+
+function child(node: XmlNode | undefined, name: string): XmlNode | undefined {
+  return children(node, name)[0];
+}
+
+function attribute(node: XmlNode | undefined, name: string): string | undefined {
+  const value = node?.[`@${name}`];
+  return typeof value === 'string' ? value : undefined;
+}
+
+function text(node: XmlNode | undefined): string {
+  const value = node?.['#text'];
+  return typeof value === 'string' ? value : '';
+}
+
+/** VirtualBox writes UUIDs in braces, and everybody else without. */
+function plainUuid(value: string | undefined): string | null {
+  return value === undefined ? null : value.replace(/^\{|\}$/g, '').toLowerCase();
+}
+
+/** The VMs that `VirtualBox.xml` (format 1.12-linux) lists, and its own extra data. */
+export function parseRegistry(xml: string): { machines: RegistryEntry[]; extraData: Record<string, string> } {
+  const global = child(child(parser.parse(xml) as XmlNode, 'VirtualBox'), 'Global');
+  const machines = children(child(global, 'MachineRegistry'), 'MachineEntry').flatMap((entry) => {
+    const uuid = plainUuid(attribute(entry, 'uuid'));
+    const file = attribute(entry, 'src');
+    return uuid === null || file === undefined ? [] : [{ uuid, file }];
+  });
+  return { machines, extraData: parseExtraData(global) };
+}
+
+/** A VM's `.vbox` file (format 1.20-linux); null when it is not one. */
+export function parseMachine(xml: string): ObservedMachine | null {
+  const machine = child(child(parser.parse(xml) as XmlNode, 'VirtualBox'), 'Machine');
+  const uuid = plainUuid(attribute(machine, 'uuid'));
+  if (machine === undefined || uuid === null) return null;
+  const bases = parseMediaBases(machine);
+  const controllers = children(child(child(machine, 'Hardware'), 'StorageControllers'), 'StorageController');
+  return {
+    uuid,
+    name: attribute(machine, 'name') ?? '',
+    aborted: attribute(machine, 'aborted') === 'true',
+    savedState: attribute(machine, 'stateFile') !== undefined,
+    currentSnapshotUuid: plainUuid(attribute(machine, 'currentSnapshot')),
+    snapshots: children(machine, 'Snapshot').flatMap((snapshot) => parseSnapshot(snapshot, null)),
+    controllers: controllers.map((controller) => ({
+      name: attribute(controller, 'name') ?? '',
+      ports: Number(attribute(controller, 'PortCount')),
+    })),
+    attachments: controllers.flatMap((controller) => parseAttachments(controller, bases)),
+    extraData: parseExtraData(machine),
+  };
+}
+
+function parseExtraData(node: XmlNode | undefined): Record<string, string> {
+  const items = children(child(node, 'ExtraData'), 'ExtraDataItem');
+  return Object.fromEntries(items.map((item) => [attribute(item, 'name') ?? '', attribute(item, 'value') ?? '']));
+}
+
+function parseSnapshot(node: XmlNode, parentUuid: string | null): ObservedSnapshot[] {
+  const uuid = plainUuid(attribute(node, 'uuid'));
+  if (uuid === null) return [];
+  const snapshot: ObservedSnapshot = {
+    uuid,
+    name: attribute(node, 'name') ?? '',
+    description: text(child(node, 'Description')),
+    takenAt: Date.parse(attribute(node, 'timeStamp') ?? ''),
+    memory: attribute(node, 'stateFile') !== undefined,
+    parentUuid,
+  };
+  const grown = children(child(node, 'Snapshots'), 'Snapshot').sort(
+    (a, b) => Date.parse(attribute(a, 'timeStamp') ?? '') - Date.parse(attribute(b, 'timeStamp') ?? ''),
+  );
+  return [snapshot, ...grown.flatMap((inner) => parseSnapshot(inner, uuid))];
+}
+
+/** From each image's UUID to the location of the image at the bottom of its chain. */
+function parseMediaBases(machine: XmlNode): Map<string, string> {
+  const bases = new Map<string, string>();
+  const visit = (disk: XmlNode, base: string): void => {
+    const uuid = plainUuid(attribute(disk, 'uuid'));
+    if (uuid !== null) bases.set(uuid, base);
+    for (const difference of children(disk, 'HardDisk')) visit(difference, base);
+  };
+  const registry = child(machine, 'MediaRegistry');
+  for (const disk of children(child(registry, 'HardDisks'), 'HardDisk')) visit(disk, attribute(disk, 'location') ?? '');
+  for (const image of children(child(registry, 'DVDImages'), 'Image')) visit(image, attribute(image, 'location') ?? '');
+  return bases;
+}
+
+function parseAttachments(controller: XmlNode, bases: ReadonlyMap<string, string>): ObservedAttachment[] {
+  return children(controller, 'AttachedDevice').flatMap((device) => {
+    const type = attribute(device, 'type');
+    if (type !== 'HardDisk' && type !== 'DVD') return [];
+    const mediumUuid = plainUuid(attribute(child(device, 'Image'), 'uuid'));
+    return [
+      {
+        controller: attribute(controller, 'name') ?? '',
+        port: Number(attribute(device, 'port')),
+        device: Number(attribute(device, 'device')),
+        type,
+        mediumUuid,
+        baseLocation: mediumUuid === null ? null : (bases.get(mediumUuid) ?? null),
+      },
+    ];
+  });
+}

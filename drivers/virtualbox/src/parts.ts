@@ -1,0 +1,23 @@
+import type { Consoles } from './consoles.ts';
+import type { HostFacts } from './host-facts.ts';
+import type { KeyedQueue } from './keyed-queue.ts';
+import type { Machines } from './machines.ts';
+import type { VBoxManage } from './vboxmanage.ts';
+
+/** What the driver's parts share. */
+export interface Parts {
+  vbox: VBoxManage;
+  machines: Machines;
+  consoles: Consoles;
+  /** One operation that changes a VM at a time. */
+  operations: KeyedQueue;
+  hostFacts(): HostFacts;
+  /** The full command for a program of the run time, by its absolute path there. */
+  command(program: string, args: readonly string[]): string[];
+  /** Environment of every program of the run time. */
+  env: Record<string, string>;
+  /** The driver's own log. */
+  log(line: string): void;
+  /** Has the watcher look at once instead of in its own time. */
+  changed(): void;
+}

@@ -1,0 +1,37 @@
+import type { Snapshot } from '@nakhoda/schema';
+
+import type { ObservedMachine, ObservedSnapshot } from './machine-file.ts';
+
+/**
+ * VirtualBox keeps the memory of every snapshot that it takes of a running VM. For those that were asked for
+ * without, this key in the VM's extra data, followed by the snapshot's UUID, says that theirs is not to be used.
+ */
+export const disksOnlyKey = 'Nakhoda/DisksOnly/';
+
+/** Whether rolling back to the snapshot brings the guest's memory back. */
+export function hasMemory(machine: ObservedMachine, snapshot: ObservedSnapshot): boolean {
+  return snapshot.memory && machine.extraData[disksOnlyKey + snapshot.uuid] === undefined;
+}
+
+/** The tree as the contract tells it: oldest first, and a parent always before its children. */
+export function listSnapshots(machine: ObservedMachine): Snapshot[] {
+  const names = new Map(machine.snapshots.map((snapshot) => [snapshot.uuid, snapshot.name]));
+  return [...machine.snapshots]
+    .sort((a, b) => a.takenAt - b.takenAt)
+    .map((snapshot) => ({
+      name: snapshot.name,
+      parent: snapshot.parentUuid === null ? null : (names.get(snapshot.parentUuid) ?? null),
+      description: snapshot.description,
+      createdAt: new Date(snapshot.takenAt).toISOString(),
+      memory: hasMemory(machine, snapshot),
+      current: snapshot.uuid === machine.currentSnapshotUuid,
+    }));
+}
+
+/** A description as VirtualBox can keep it: its XML has no room for control characters but tab and newline. */
+export function safeDescription(description: string): string {
+  return description
+    .toWellFormed()
+    .replace(/\r\n?/g, '\n')
+    .replace(/[^\t\n\u0020-\u007e\u0080-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, '\ufffd');
+}

@@ -1,0 +1,152 @@
+import type { DriverContext, MachineSpec, SnapshotFacet } from '@nakhoda/driver';
+import { isAlive, waitFor } from '@nakhoda/host';
+import { matchesName, NakhodaError, SnapshotName } from '@nakhoda/schema';
+import type { Snapshot } from '@nakhoda/schema';
+
+import type { ObservedMachine, ObservedSnapshot } from './machine-file.ts';
+import type { KnownMachine } from './machines.ts';
+import type { Parts } from './parts.ts';
+import { clearRun } from './run-files.ts';
+import { disksOnlyKey, hasMemory, listSnapshots, safeDescription } from './snapshot-plan.ts';
+import { start } from './start.ts';
+import { powerOff } from './stop.ts';
+import { mediaLane, vmLane } from './vboxmanage.ts';
+
+/** Writing memory and merging disks take as long as the host's disk needs. Milliseconds. */
+const snapshotTimeoutMs = 600_000;
+
+/** See `SnapshotFacet`. */
+export function createSnapshots(parts: Parts): SnapshotFacet {
+  const oneAtATime = async (vmid: number, work: () => Promise<void>): Promise<void> => {
+    await parts.operations.run([vmLane(vmid)], work);
+    parts.changed();
+  };
+  return {
+    take: (ctx, options) => oneAtATime(options.vmid, () => take(parts, ctx, options)),
+    list: async (_ctx, { vmid }): Promise<Snapshot[]> => listSnapshots(observed(await parts.machines.need(vmid))),
+    rollback: (ctx, options) => oneAtATime(options.vmid, () => rollback(parts, ctx, options)),
+    delete: (ctx, options) => oneAtATime(options.vmid, () => remove(parts, ctx, options)),
+  };
+}
+
+function observed(machine: KnownMachine): ObservedMachine {
+  if (machine.observed) return machine.observed;
+  throw new NakhodaError('snapshot.failed', {
+    message: `VirtualBox cannot read the settings of VM ${machine.vmid} in ${machine.folder}.`,
+    hint: 'Restore the .vbox file there; the one beside it that ends in -prev is the last but one.',
+  });
+}
+
+function need(machine: KnownMachine, name: string): ObservedSnapshot {
+  const snapshot = observed(machine).snapshots.find((candidate) => candidate.name === name);
+  if (snapshot) return snapshot;
+  throw new NakhodaError('snapshot.not-found', {
+    message: `VM ${machine.vmid} has no snapshot named ${name}.`,
+    hint: 'List its snapshots.',
+  });
+}
+
+type TakeOptions = Parameters<SnapshotFacet['take']>[1];
+
+async function take(parts: Parts, ctx: DriverContext, options: TakeOptions): Promise<void> {
+  const machine = await parts.machines.need(options.vmid);
+  if (!matchesName(SnapshotName, options.name)) {
+    throw new NakhodaError('request.invalid', {
+      message: 'That is no name for a snapshot.',
+      hint: 'Give letters, digits, "-" and "_", beginning with a letter, 40 at most.',
+    });
+  }
+  const before = observed(machine).snapshots;
+  if (before.some((snapshot) => snapshot.name === options.name)) {
+    throw new NakhodaError('snapshot.name-taken', {
+      message: `VM ${options.vmid} has a snapshot named ${options.name} already.`,
+      hint: 'Choose another name, or delete that one.',
+    });
+  }
+  const { status } = await parts.machines.view(machine);
+  const runs = status.state === 'running' || status.state === 'paused';
+  if (options.memory && !runs) {
+    throw new NakhodaError('snapshot.needs-running', {
+      message: `VM ${options.vmid} is ${status.state}: there is no memory to keep.`,
+      hint: 'Start the VM first, or take the snapshot without memory.',
+    });
+  }
+  const description = `--description=${safeDescription(options.description)}`;
+  try {
+    await manage(parts, ctx, machine, ['snapshot', machine.uuid, 'take', options.name, description, ...(runs ? ['--live'] : [])]);
+    if (runs && !options.memory) await markDisksOnly(parts, ctx, machine.vmid, options.name);
+  } catch (error) {
+    await dropHalfTaken(parts, machine, options.name).catch((second: unknown) => parts.log(`dropping a half-taken snapshot: ${String(second)}`));
+    throw asSnapshotError(error);
+  }
+}
+
+async function markDisksOnly(parts: Parts, ctx: DriverContext, vmid: number, name: string): Promise<void> {
+  const machine = await parts.machines.need(vmid);
+  await manage(parts, ctx, machine, ['setextradata', machine.uuid, disksOnlyKey + need(machine, name).uuid, '1']);
+}
+
+/** VirtualBox goes on with a snapshot after the program that asked for it was ended, so it is waited for, and removed. */
+async function dropHalfTaken(parts: Parts, machine: KnownMachine, name: string): Promise<void> {
+  await waitFor(async () => !/Snapshotting/.test((await parts.machines.log(machine)).state ?? ''), { timeoutMs: 60_000 });
+  const now = await parts.machines.need(machine.vmid);
+  const half = now.observed?.snapshots.find((snapshot) => snapshot.name === name);
+  if (half) await manage(parts, null, now, ['snapshot', now.uuid, 'delete', half.uuid]);
+}
+
+type PointOptions = Parameters<SnapshotFacet['rollback']>[1];
+
+async function rollback(parts: Parts, ctx: DriverContext, { vmid, name }: PointOptions): Promise<void> {
+  const machine = await parts.machines.need(vmid);
+  const snapshot = need(machine, name);
+  const memory = hasMemory(observed(machine), snapshot);
+  const { run } = await parts.machines.view(machine);
+  const process = run !== null && 'run' in run ? run.run.process : null;
+  if (process !== null && isAlive(process)) await powerOff(parts, ctx, machine, process);
+  await clearRun(parts, machine, run);
+  try {
+    await manage(parts, ctx, machine, ['snapshot', machine.uuid, 'restore', snapshot.uuid]);
+    if (snapshot.memory && !memory) await manage(parts, ctx, machine, ['discardstate', machine.uuid]);
+  } catch (error) {
+    throw asSnapshotError(error);
+  }
+  if (memory) await start(parts, ctx, vmid);
+}
+
+async function remove(parts: Parts, ctx: DriverContext, { vmid, name }: PointOptions): Promise<void> {
+  const machine = await parts.machines.need(vmid);
+  const snapshot = need(machine, name);
+  const { snapshots, extraData } = observed(machine);
+  const children = snapshots.filter((candidate) => candidate.parentUuid === snapshot.uuid);
+  const growing = children.map((child) => child.name);
+  if (snapshot.uuid === observed(machine).currentSnapshotUuid) growing.push("the VM's present state");
+  // VirtualBox merges a snapshot into what grows from it, so that may be one thing only.
+  if (growing.length > 1) {
+    throw new NakhodaError('snapshot.has-children', {
+      message: `${growing.join(' and ')} grow from ${name}, and VirtualBox can merge a snapshot into one of them only.`,
+      hint: 'Delete its other children first, or roll back to one of them.',
+    });
+  }
+  try {
+    await manage(parts, ctx, machine, ['snapshot', machine.uuid, 'delete', snapshot.uuid]);
+    const key = disksOnlyKey + snapshot.uuid;
+    if (extraData[key] !== undefined) await manage(parts, ctx, machine, ['setextradata', machine.uuid, key]);
+  } catch (error) {
+    throw asSnapshotError(error);
+  }
+}
+
+async function manage(parts: Parts, ctx: DriverContext | null, machine: Pick<MachineSpec, 'vmid'>, args: string[]): Promise<void> {
+  const lanes = [vmLane(machine.vmid), mediaLane];
+  await parts.vbox.run(args, { lanes, timeoutMs: snapshotTimeoutMs, ...(ctx ? { signal: ctx.signal } : {}) });
+}
+
+function asSnapshotError(error: unknown): unknown {
+  if (!(error instanceof NakhodaError) || error.code !== 'hypervisor.failed') return error;
+  return new NakhodaError('snapshot.failed', {
+    message: error.message,
+    hint: error.hint,
+    ...(error.details ? { details: error.details } : {}),
+    cause: error,
+  });
+}

@@ -1,0 +1,153 @@
+import { access, constants, mkdir, readFile, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import type { DriverContext } from '@nakhoda/driver';
+import { isAlive, spawnDetached, terminate, waitFor, waitForExit } from '@nakhoda/host';
+import type { ProcessRef } from '@nakhoda/host';
+import { NakhodaError, toNakhodaError } from '@nakhoda/schema';
+import type { Execution } from '@nakhoda/schema';
+
+import { agentSocket, serialSocket } from './definition-plan.ts';
+import { alignNics } from './define.ts';
+import { startDisplay } from './display.ts';
+import { extraDataSteps, frontEndCommand, globalSettingSteps } from './front-end.ts';
+import { judgeHost } from './host-facts.ts';
+import type { KnownMachine } from './machines.ts';
+import type { Parts } from './parts.ts';
+import { clearRun, runPaths } from './run-files.ts';
+import { writeRunFile } from './run-record.ts';
+import type { RunRecord } from './run-record.ts';
+import { findServiceComplaint } from './service-log.ts';
+import { mediaLane, vmLane } from './vboxmanage.ts';
+
+/** Longest time from the front end's start until the guest's processors run. Loading saved memory is part of it. */
+const startTimeoutMs = 120_000;
+
+/** See `Driver.start`. */
+export async function start(parts: Parts, ctx: DriverContext, vmid: number): Promise<void> {
+  const machine = await parts.machines.need(vmid);
+  const { status, run } = await parts.machines.view(machine);
+  if (status.state === 'running' || status.state === 'paused') return;
+  const left = run !== null && 'run' in run ? run.run.process : null;
+  // A front end that is on its way out, or that shows the dialog of a failed start to nobody.
+  if (left !== null && !(await waitForExit(left, { timeoutMs: 10_000, signal: ctx.signal }))) await terminate(left, { graceMs: 2000 });
+  await clearRun(parts, machine, run);
+
+  try {
+    await needReadable(machine.spec.cdrom);
+    await launch(parts, ctx, machine);
+  } catch (error) {
+    const failure = toNakhodaError(error);
+    if (!ctx.signal.aborted) {
+      await mkdir(machine.spec.runtimeDirectory, { recursive: true, mode: 0o700 });
+      await writeRunFile(machine.spec.runtimeDirectory, { failure: failure.message });
+    }
+    throw error;
+  } finally {
+    parts.changed();
+  }
+}
+
+/** VirtualBox itself would start the VM with an empty drive. */
+async function needReadable(cdrom: string | null): Promise<void> {
+  if (cdrom === null) return;
+  try {
+    await access(cdrom, constants.R_OK);
+  } catch (error) {
+    throw new NakhodaError('storage.volume-not-found', {
+      message: `The VM's CD image ${cdrom} is gone or cannot be read.`,
+      hint: 'Put the image back, or give the VM another one.',
+      cause: error,
+    });
+  }
+}
+
+async function launch(parts: Parts, ctx: DriverContext, machine: KnownMachine): Promise<void> {
+  const { runtimeDirectory } = machine.spec;
+  const paths = runPaths(runtimeDirectory);
+  const execution = await prepare(parts, ctx, machine);
+  const command = frontEndCommand(machine.uuid, execution.mode);
+
+  await using undo = new AsyncDisposableStack();
+  await mkdir(paths.xdg, { recursive: true, mode: 0o700 });
+  for (const path of [paths.frontEndLog, serialSocket(runtimeDirectory), agentSocket(runtimeDirectory)]) await rm(path, { force: true });
+  let record: RunRecord | null = null;
+  undo.defer(() => clearRun(parts, machine, record === null ? null : { run: record }));
+  const display = command.needsDisplay
+    ? await startDisplay({
+        command: (args) => parts.command('/usr/bin/Xvfb', args),
+        env: parts.env,
+        logPath: paths.displayLog,
+        authorityPath: paths.authority,
+        signal: ctx.signal,
+      })
+    : null;
+  if (display) undo.defer(() => terminate(display.process, { graceMs: 2000 }));
+
+  const serviceLog = await fileSize(join(parts.env['VBOX_USER_HOME'] ?? '', 'VBoxSVC.log'));
+  const process = await spawnDetached(parts.command(command.program, command.args), {
+    logPath: paths.frontEndLog,
+    env: { ...parts.env, ...display?.env, XDG_RUNTIME_DIR: paths.xdg },
+  });
+  undo.defer(() => terminate(process, { graceMs: 2000 }));
+  record = { process, display: display?.process ?? null, execution, startedAt: new Date().toISOString() };
+  await writeRunFile(runtimeDirectory, { run: record });
+  parts.changed();
+  // At once: a guest whose port nobody listens on stops at its first output.
+  parts.consoles.attach(machine, process);
+
+  const failure = await untilRunning(parts, ctx, machine, process);
+  if (failure !== null) {
+    const words = failure === '' ? await findServiceComplaint(parts.env['VBOX_USER_HOME'] ?? '', serviceLog) : failure;
+    throw startError(machine.vmid, words ?? 'VirtualBox does not say why.', paths.frontEndLog);
+  }
+  undo.move();
+}
+
+/** Settings of the machine that hang on the host of today, not on the VM. */
+async function prepare(parts: Parts, ctx: DriverContext, machine: KnownMachine): Promise<Execution> {
+  const { execution, reasons, remedy } = judgeHost(parts.hostFacts());
+  if (execution === null) {
+    throw new NakhodaError('hypervisor.unusable', { message: reasons.join(' '), hint: remedy ?? 'Run `./nakhoda host check`.' });
+  }
+  const globalSteps = globalSettingSteps(await parts.machines.globalExtraData());
+  for (const step of globalSteps) await parts.vbox.run(step, { lanes: [mediaLane], signal: ctx.signal });
+  for (const step of extraDataSteps(machine.uuid, execution.mode, machine.observed?.extraData ?? {})) {
+    await parts.vbox.run(step, { lanes: [vmLane(machine.vmid)], signal: ctx.signal });
+  }
+  await alignNics(parts, ctx.signal, machine.spec);
+  return execution;
+}
+
+/** Null as soon as the guest runs; otherwise why it does not: VirtualBox's words, or '' when the machine's log has none. */
+async function untilRunning(parts: Parts, ctx: DriverContext, machine: KnownMachine, process: ProcessRef): Promise<string | null> {
+  const outcome = await waitFor(
+    async () => {
+      const alive = isAlive(process);
+      const log = await parts.machines.log(machine);
+      if (log.pid === process.pid) {
+        if (log.powerUpFailure !== null) return { failure: /^vrc=/.test(log.powerUpFailure) ? '' : log.powerUpFailure };
+        if (alive && (log.state === 'Running' || log.state === 'Paused')) return { failure: null };
+      }
+      if (alive) return null;
+      const printed = await readFile(runPaths(machine.spec.runtimeDirectory).frontEndLog, 'utf8').catch(() => '');
+      return { failure: printed.trim().slice(-1000) };
+    },
+    { timeoutMs: startTimeoutMs, pollMs: 25, signal: ctx.signal },
+  );
+  return outcome === null ? `The guest did not run within ${startTimeoutMs / 1000} s.` : outcome.failure;
+}
+
+function startError(vmid: number, words: string, logPath: string): NakhodaError {
+  return new NakhodaError('vm.start-failed', {
+    message: `VirtualBox did not start VM ${vmid}: ${words}`,
+    hint: `VirtualBox's own words above say what it missed; more is in ${logPath} and in the VM's VBox.log.`,
+  });
+}
+
+async function fileSize(path: string): Promise<number> {
+  return stat(path).then(
+    ({ size }) => size,
+    () => 0,
+  );
+}

@@ -1,0 +1,118 @@
+import { createHash } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+
+import type { Driver } from '@nakhoda/driver';
+import { isAlive, runtimeArgv, virtualBoxPrograms } from '@nakhoda/host';
+import type { VirtualBoxRuntime } from '@nakhoda/host';
+
+import { capabilitiesOf, validateSpec } from './capabilities.ts';
+import { Consoles } from './consoles.ts';
+import { define, undefine } from './define.ts';
+import { createGuest, createSerial } from './guest.ts';
+import { judgeHost, readHostFacts } from './host-facts.ts';
+import type { HostFacts } from './host-facts.ts';
+import { KeyedQueue } from './keyed-queue.ts';
+import { Machines } from './machines.ts';
+import type { Parts } from './parts.ts';
+import { probe } from './probe.ts';
+import { createSnapshots } from './snapshots.ts';
+import { start } from './start.ts';
+import { stop } from './stop.ts';
+import { VBoxManage, vmLane } from './vboxmanage.ts';
+import { Watcher } from './watcher.ts';
+import type { Sighting } from './watcher.ts';
+
+export interface VirtualBoxDriverOptions {
+  /** VirtualBox's registry of this data folder, apart from the user's own: its VBOX_USER_HOME. Made where it is missing. */
+  userHome: string;
+  /**
+   * Absolute folders that everything of every VM lies in: the data folder, and the cache folder with the tiny guest.
+   * They must exist. The same ones each time: VirtualBox's service sees those that it was first started with.
+   */
+  folders: readonly string[];
+  /** From `findVirtualBoxRuntime`; null when VirtualBox is not set up, which `probe` then says. */
+  runtime: VirtualBoxRuntime | null;
+  /** A line for the daemon's log. */
+  log(line: string): void;
+  /** Replaced in tests. */
+  hostFacts?: () => HostFacts;
+}
+
+/** How often all VMs are looked at, in milliseconds. The contract gives a change 2 s to be told. */
+const lookEveryMs = 300;
+
+/** The driver for Oracle VirtualBox, through VBoxManage; without its kernel driver, in VirtualBox's interpreter. */
+export function createVirtualBoxDriver(options: VirtualBoxDriverOptions): Driver {
+  const { runtime } = options;
+  const hostFacts = options.hostFacts ?? ((): HostFacts => readHostFacts(runtime));
+  const capabilities = (): ReturnType<Driver['capabilities']> => capabilitiesOf(hostFacts());
+  mkdirSync(options.userHome, { recursive: true, mode: 0o700 });
+
+  const env = programEnvironment(options.userHome);
+  const machines = new Machines(options.userHome);
+  const consoles = new Consoles();
+  const operations = new KeyedQueue();
+  const command = (program: string, args: readonly string[]): string[] =>
+    runtimeArgv(runtime ?? absent, { binds: [...options.folders] }, [program, ...args]);
+  const vbox = new VBoxManage({ command: (args) => command(`${virtualBoxPrograms}/VBoxManage`, args), env });
+  const watcher = new Watcher(() => look(parts), { everyMs: lookEveryMs, log: options.log });
+  const parts: Parts = { vbox, machines, consoles, operations, hostFacts, command, env, log: options.log, changed: () => watcher.poke() };
+  watcher.poke();
+
+  const oneAtATime = async (vmid: number, work: () => Promise<void>): Promise<void> => {
+    await operations.run([vmLane(vmid)], work);
+    watcher.poke();
+  };
+  return {
+    id: 'virtualbox',
+    probe: (ctx) => probe(parts, ctx),
+    capabilities,
+    validate: (spec) => validateSpec(spec, capabilities()),
+    list: async () => Promise.all((await machines.all()).map(async (machine) => (await machines.view(machine)).status)),
+    async inspect(_ctx, { vmid }) {
+      const machine = await machines.find(vmid);
+      return machine === null ? null : (await machines.view(machine)).status;
+    },
+    define: (ctx, { spec }) => oneAtATime(spec.vmid, () => define(parts, ctx, spec)),
+    undefine: (ctx, { vmid }) => oneAtATime(vmid, () => undefine(parts, ctx, vmid)),
+    start: (ctx, { vmid }) => oneAtATime(vmid, () => start(parts, ctx, vmid)),
+    // Not in the queue: power must come off during a start that takes too long.
+    stop: (ctx, stopOptions) => stop(parts, ctx, stopOptions),
+    events: (signal) => watcher.subscribe(signal),
+    async close() {
+      watcher.close();
+      consoles.close();
+    },
+    snapshots: createSnapshots(parts),
+    serial: createSerial(parts),
+    guest: createGuest(parts),
+  };
+}
+
+/** Stands for the run time that is not there: its programs are never reached, as `probe` says so and there are no VMs. */
+const absent: VirtualBoxRuntime = { kind: 'system', root: null, version: '' };
+
+/** What every program of VirtualBox gets, so that this data folder's are apart from all others on the host. */
+export function programEnvironment(userHome: string): Record<string, string> {
+  // It names a folder in /tmp for sockets, so it has to be short.
+  const id = createHash('sha256').update(userHome).digest('hex').slice(0, 12);
+  return { VBOX_USER_HOME: userHome, VBOX_IPC_SOCKETID: `nakhoda-${id}`, HOME: userHome, LANG: 'C.UTF-8', LC_ALL: 'C.UTF-8' };
+}
+
+/** Looks at every VM, connects to those that run, and lets go of those that do not. */
+async function look(parts: Parts): Promise<Sighting[]> {
+  const sightings: Sighting[] = [];
+  for (const machine of await parts.machines.all()) {
+    const { run, status } = await parts.machines.view(machine);
+    const process = run !== null && 'run' in run ? run.run.process : null;
+    if (process !== null && isAlive(process)) parts.consoles.attach(machine, process);
+    else parts.consoles.detach(machine.vmid);
+    const { observed } = machine;
+    sightings.push({
+      vmid: machine.vmid,
+      state: JSON.stringify([status.state, status.reason, status.pid]),
+      snapshots: JSON.stringify([observed?.currentSnapshotUuid, observed?.snapshots.map(({ uuid, parentUuid }) => [uuid, parentUuid])]),
+    });
+  }
+  return sightings;
+}

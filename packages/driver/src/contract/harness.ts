@@ -1,0 +1,48 @@
+import type { HypervisorId } from '@nakhoda/schema';
+
+import type { Driver, MachineSpec } from '../driver.ts';
+
+/** How long this hypervisor may take on the slowest host it is tested on. All in seconds. */
+export interface ContractLimits {
+  /** From `start` until the tiny guest answers. Default 60. */
+  boot: number;
+  /** A call that asks no guest: define, start, stop by power-off, undefine. Default 30. */
+  call: number;
+  /** A graceful shutdown of the tiny guest. Default 60. */
+  shutdown: number;
+  /** A short command in the guest. Default 20. */
+  exec: number;
+  /** Taking, restoring or deleting a snapshot. Default 60. */
+  snapshot: number;
+  /** From a change's cause to its event. The contract says 2. */
+  event: number;
+}
+
+/** What a driver's test supplies: real folders, a real guest, and the means to do it harm. */
+export interface ContractHarness {
+  /** A fresh instance on the same data folders each time: what a restart of the daemon makes. */
+  makeDriver(): Promise<Driver> | Driver;
+  /**
+   * A valid description of a VM that boots the tiny guest, with a vmid and two folders of its own that exist
+   * and are empty; `machineSpec` helps to make it. Overrides replace whole fields.
+   */
+  spec(overrides?: Partial<MachineSpec>): Promise<MachineSpec> | MachineSpec;
+  /** Ends the VM's process with SIGKILL behind the driver's back. Works while no driver is open, too. */
+  killMachine(vmid: number): Promise<void>;
+  /** Everything of these VMs that is still on the host, one line each: files, processes, registrations, sockets. */
+  leftovers(): Promise<string[]>;
+  /** Removes the test's own folders. */
+  dispose(): Promise<void>;
+  limits?: Partial<ContractLimits>;
+  /** Cores that a redefinition asks for. Default 2; 1 where a second would be too slow. */
+  cores?: number;
+}
+
+export interface DriverContractOptions {
+  name: HypervisorId;
+  /** When true, a hypervisor that is unusable here fails the suite instead of skipping it. See `isRequired`. */
+  required: boolean;
+  makeHarness(): Promise<ContractHarness> | ContractHarness;
+}
+
+export const defaultLimits: ContractLimits = { boot: 60, call: 30, shutdown: 60, exec: 20, snapshot: 60, event: 2 };

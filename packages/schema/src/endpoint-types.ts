@@ -1,0 +1,19 @@
+import type { Static } from 'typebox';
+
+import type { AnswerKind } from './endpoint.ts';
+import type { EndpointId, Endpoints } from './endpoints.ts';
+
+type StaticOf<Schema> = Schema extends { '~kind': string } ? Static<Schema> : unknown;
+
+/** Where a record says nothing, there are no fields, rather than any. */
+type FieldsOf<Schema> = string extends keyof StaticOf<Schema> ? object : StaticOf<Schema>;
+
+/** The types of one endpoint's parts, read from its record in the table. */
+export type EndpointParams<Id extends EndpointId> = FieldsOf<NonNullable<Endpoints[Id]['params']>>;
+export type EndpointQuery<Id extends EndpointId> = FieldsOf<NonNullable<Endpoints[Id]['query']>>;
+export type EndpointBody<Id extends EndpointId> = FieldsOf<NonNullable<Endpoints[Id]['body']>>;
+export type EndpointResult<Id extends EndpointId> = StaticOf<Endpoints[Id]['result']>;
+export type EndpointAnswer<Id extends EndpointId> = Extract<NonNullable<Endpoints[Id]['answer']>, AnswerKind>;
+
+/** The ids of all endpoints that answer in this way. */
+export type EndpointsAnswering<Kind extends AnswerKind> = { [Id in EndpointId]: EndpointAnswer<Id> extends Kind ? Id : never }[EndpointId];
