@@ -3,7 +3,8 @@
 #
 #   scripts/packages.sh GROUP…           groups of packages.list; `guest`: what guest/build asks for
 #   scripts/packages.sh --missing GROUP  exit 0 when nothing of the group is missing, else 1
-#   scripts/packages.sh --candidate PKG  exit 0 when apt could install PKG, 1 when it could not
+#   scripts/packages.sh --candidate PKG VERSION
+#                                        exit 0 when apt could install PKG of VERSION or later, else 1
 #
 # Says beforehand what it installs and why. Writes to standard error only. When nothing is
 # missing it calls neither apt nor dpkg, and needs neither root nor a network.
@@ -62,8 +63,13 @@ missing_of_guest() {
   done
 }
 
+# The version that apt would install, or nothing.
+candidate() {
+  apt-cache policy "$1" 2>/dev/null | sed -n 's/^ *Candidate: \([^(]\)/\1/p'
+}
+
 has_candidate() {
-  apt-cache policy "$1" 2>/dev/null | grep -q '^ *Candidate: [^(]'
+  [ -n "$(candidate "$1")" ]
 }
 
 refresh_lists() {
@@ -88,10 +94,10 @@ trap 'rm -f "$log"' EXIT
 refreshed=no
 
 if [ "${1:-}" = --candidate ]; then
-  has_candidate "$2" && exit 0
-  # Only empty lists (a fresh container) can be the reason that Debian's own packages are unknown.
-  has_candidate bash || refresh_lists
-  has_candidate "$2"
+  # Only empty lists (a fresh container) can be the reason that nothing is known of debootstrap.
+  has_candidate "$2" || has_candidate debootstrap || refresh_lists
+  version=$(candidate "$2")
+  [ -n "$version" ] && dpkg --compare-versions "$version" ge "$3"
   exit
 fi
 

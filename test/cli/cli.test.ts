@@ -1,15 +1,19 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-import { NakhodaError, type ExecLine, type TaskFollowLine } from '@nakhoda/schema';
+import { NakhodaError, type ExecLine, type LabReport, type TaskFollowLine } from '@nakhoda/schema';
 
 import type { Handlers } from '../../apps/daemon/src/http/handlers.ts';
 import { startStubServer, stubTask, stubVm, type StubServer } from '../support/stub-server.ts';
 
 const main = fileURLToPath(new URL('../../apps/cli/src/main.ts', import.meta.url));
 const received: unknown[] = [];
+const cancelled = Promise.withResolvers<void>();
 const notFound = new NakhodaError('vm.not-found', { message: 'There is no VM called nobody.', hint: 'List them: nakhoda vm list' });
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 
@@ -41,9 +45,50 @@ const handlers: Partial<Handlers> = {
     received.push(body);
     return stubTask();
   },
+  'system.status': async () => ({
+    product: 'nakhoda',
+    version: '0.1.0',
+    node: 'local',
+    pid: process.pid,
+    startedAt: '2026-01-02T03:04:05.678Z',
+    data: stub.data,
+    url: 'https://127.0.0.1:8006',
+  }),
+  'lab.run': async ({ body }) => {
+    received.push(body);
+    return stubTask({ id: body.lang === 'id' ? 't1' : body.hypervisors === undefined ? 't4' : 't3', state: 'running', endedAt: null });
+  },
+  'lab.report': async ({ params }) => ({ ...report, ok: params.task === 't1' }),
+  'lab.report-page': async ({ query }) => `<!doctype html><html lang="${query.lang}">`,
+  'task.cancel': async () => {
+    cancelled.resolve();
+    return stubTask({ id: 't4', state: 'unwinding', endedAt: null });
+  },
   'task.show': async ({ params }) => stubTask({ id: params.task }),
   'task.follow': async ({ params }) => taskLines(params.task),
 };
+
+const report = {
+  ok: true,
+  nakhoda: '0.1.0',
+  language: 'id',
+  startedAt: '2026-01-02T03:04:05.678Z',
+  endedAt: '2026-01-02T03:05:05.678Z',
+  host: { check: { node: 'local', hostname: 'h', checkedAt: '2026-01-02T03:04:05.678Z', facts: [] }, hypervisors: [] },
+  checks: [
+    {
+      id: 'boot.qemu',
+      hypervisor: 'qemu',
+      title: 'Boot',
+      expected: 'a',
+      observed: 'a',
+      status: 'passed',
+      startedAt: '2026-01-02T03:04:05.678Z',
+      seconds: 1,
+      evidence: {},
+    },
+  ],
+} satisfies LabReport;
 
 async function* execLines(argv: readonly string[]): AsyncGenerator<ExecLine> {
   yield { stream: 'stdout', data: base64(`${argv.join('|')}\n`) };
@@ -56,6 +101,12 @@ async function* taskLines(id: string): AsyncGenerator<TaskFollowLine> {
   const step = { name: 'boot the guest', state: 'running' } as const;
   yield { task: stubTask({ id, state: 'running', endedAt: null, steps: [step], progress: 0.5 }) };
   yield { log: { seq: 1, at: '2026-01-02T03:04:05.678Z', line: 'it boots' } };
+  if (id === 't4') {
+    await cancelled.promise;
+    yield {
+      task: stubTask({ id, state: 'cancelled', error: { code: 'task.cancelled', message: 'It was cancelled.', hint: 'Run it again.' } }),
+    };
+  }
   const error = { code: 'vm.wrong-state', message: 'web is stopped.', hint: 'Start it.' };
   yield { task: id === 't2' ? stubTask({ id, state: 'failed', error }) : stubTask({ id }) };
 }
@@ -224,6 +275,66 @@ test('flags arrive as the API has them, and nothing that was not given', async (
 test('the console passes bytes on both ways, and ends when the input has ended and the guest is silent', async () => {
   const outcome = await cli(['console', 'web'], { input: 'echo hello\n' });
   assert.deepEqual(outcome, { exitCode: 0, stdout: 'backlog\necho hello\n', stderr: '' });
+});
+
+test('`lab run` shows each check, writes both reports, and is 0 only when every check passed', async () => {
+  received.length = 0;
+  const out = join(stub.data, 'reports', 'one');
+  const good = await cli(['lab', 'run', '--out', out, '--lang', 'id', '--hypervisors', 'qemu,virtualbox']);
+  assert.equal(good.exitCode, 0, good.stderr);
+  assert.match(good.stderr, /it boots\n/u);
+  assert.equal(good.stdout, `Every check passed. 1 passed, 0 failed, 0 not measured.\n${out}/report.json\n${out}/report.html\n`);
+  assert.deepEqual(JSON.parse(await readFile(join(out, 'report.json'), 'utf8')), report);
+  assert.equal(await readFile(join(out, 'report.html'), 'utf8'), '<!doctype html><html lang="id">');
+  const bad = await cli(['lab', 'run', '--out', out, '--hypervisors', 'qemu', '--json']);
+  assert.deepEqual({ ...bad, stdout: JSON.parse(bad.stdout) as unknown }, { exitCode: 1, stdout: { ...report, ok: false }, stderr: '' });
+  assert.deepEqual(received, [{ lang: 'id', hypervisors: ['qemu', 'virtualbox'] }, { hypervisors: ['qemu'] }]);
+});
+
+test('`lab run` refuses bad flags and a folder that cannot be, before it begins', async () => {
+  received.length = 0;
+  assert.equal((await cli(['lab', 'run', '--lang', 'fr'])).exitCode, 2);
+  assert.equal((await cli(['lab', 'run', '--hypervisors', 'qemu,xen'])).exitCode, 2);
+  await writeFile(join(stub.data, 'file'), '');
+  const outcome = await cli(['lab', 'run', '--out', join(stub.data, 'file', 'below')]);
+  assert.equal(outcome.exitCode, 1);
+  assert.match(outcome.stderr, /--out/u);
+  assert.deepEqual(received, []);
+});
+
+test('Ctrl-C cancels the experiment, and waits until it is undone', async () => {
+  const out = join(stub.data, 'reports', 'two');
+  const child = spawn(process.execPath, [main, 'lab', 'run', '--out', out], { env: { ...process.env, NAKHODA_DATA: stub.data } });
+  let said = '';
+  child.stderr.on('data', (piece: Buffer) => {
+    said += piece.toString();
+    if (said.includes('it boots') && !said.includes('Cancelling')) child.kill('SIGINT');
+  });
+  const [exitCode] = (await once(child, 'close')) as [number];
+  assert.equal(exitCode, 130, said);
+  assert.match(said, /Cancelling.*\n.*The task is cancelled, and what it had made is removed\./su);
+});
+
+test('`up` finds the daemon that runs, and shows a first password once', async () => {
+  const ready = { pid: process.pid, url: 'https://127.0.0.1:8006', user: 'admin', password: 'abcde-fghij', fingerprint: 'AA:BB' };
+  const path = join(stub.data, 'run/ready.json');
+  await mkdir(join(stub.data, 'run'), { recursive: true });
+  await writeFile(path, JSON.stringify(ready));
+  const first = await cli(['up', '--detach']);
+  assert.equal(first.exitCode, 0);
+  assert.match(first.stdout, /^The daemon runs already\..*https:\/\/127\.0\.0\.1:8006.*AA:BB.*admin.*abcde-fghij/su);
+  assert.deepEqual(JSON.parse(await readFile(path, 'utf8')), { ...ready, password: null });
+  const second = await cli(['up', '--detach', '--json']);
+  assert.deepEqual(
+    (({ url, user, password, fingerprint }) => ({ url, user, password, fingerprint }))(JSON.parse(second.stdout) as typeof ready),
+    { url: ready.url, user: 'admin', password: null, fingerprint: 'AA:BB' },
+  );
+});
+
+test('`up` refuses a port that is none', async () => {
+  const outcome = await cli(['up', '--port', '65536']);
+  assert.equal(outcome.exitCode, 2);
+  assert.match(outcome.stderr, /--port is "65536", which is too large/u);
 });
 
 test('without a daemon it says how to start one', async () => {

@@ -1,5 +1,3 @@
-import type { FastifyInstance } from 'fastify';
-
 import type { AuthRecords, AuthStore } from '../../apps/daemon/src/auth/auth-store.ts';
 import { noAuthRecords } from '../../apps/daemon/src/auth/auth-store.ts';
 import { loginGate } from '../../apps/daemon/src/auth/gates.ts';
@@ -20,9 +18,11 @@ export function memoryAuthStore(): AuthStore {
   };
 }
 
+type HttpServer = Awaited<ReturnType<typeof buildServer>>;
+
 /** A server behind the login, without TLS: requests are injected. */
 export interface SecureServer {
-  readonly server: FastifyInstance;
+  readonly server: HttpServer;
   readonly login: Login;
   readonly user: string;
   readonly password: string;

@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { NakhodaError, endpoints, type EndpointId, type Task, type Vm } from '@nakhoda/schema';
-import type { FastifyInstance } from 'fastify';
 
 import { localGate } from '../../apps/daemon/src/auth/gates.ts';
 import { buildServer } from '../../apps/daemon/src/http/build-server.ts';
@@ -65,7 +64,6 @@ export function stubTask(task: Partial<Task> = {}): Task {
 /** A server with stub handlers on the Unix socket of a data folder of its own. */
 export interface StubServer {
   readonly data: string;
-  readonly server: FastifyInstance;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
@@ -76,7 +74,6 @@ export async function startStubServer(handlers: Partial<Handlers>): Promise<Stub
   await listenOnSocket(server, join(data, 'run/nakhoda.sock'));
   return {
     data,
-    server,
     async [Symbol.asyncDispose]() {
       await server.close();
       await rm(data, { recursive: true, force: true });

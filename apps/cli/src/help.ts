@@ -8,11 +8,41 @@ const groups: readonly { readonly title: string; readonly words: readonly string
   { title: 'Experiment', words: ['lab'] },
 ];
 
+const examples: Readonly<Record<string, string>> = {
+  'up': 'nakhoda up --detach --port 8006',
+  'down': 'nakhoda down',
+  'host check': 'nakhoda host check --json',
+  'vm create': 'nakhoda vm create web --hypervisor qemu --memory 256 --cdrom tiny --network lab --start',
+  'vm list': 'nakhoda vm list --hypervisor virtualbox',
+  'vm show': 'nakhoda vm show web',
+  'vm start': 'nakhoda vm start web',
+  'vm shutdown': 'nakhoda vm shutdown web --timeout 60',
+  'vm stop': 'nakhoda vm stop 100',
+  'vm destroy': 'nakhoda vm destroy web',
+  'vm exec': 'nakhoda vm exec web -- ls -l /data',
+  'console': 'nakhoda console web',
+  'snapshot take': 'nakhoda snapshot take web before-upgrade --memory',
+  'snapshot list': 'nakhoda snapshot list web',
+  'snapshot rollback': 'nakhoda snapshot rollback web before-upgrade',
+  'snapshot delete': 'nakhoda snapshot delete web before-upgrade',
+  'network create': 'nakhoda network create lab --cidr 10.77.0.0/24 --dhcp',
+  'network show': 'nakhoda network show lab',
+  'network delete': 'nakhoda network delete lab',
+  'task list': 'nakhoda task list --state failed --limit 10',
+  'token create': 'nakhoda token create backup-script',
+  'lab run': 'nakhoda lab run --out report --lang id',
+};
+
+/** One call of the command as somebody would type it, or null where the usage says it all. */
+export function exampleOf(program: Command, command: Command): string | null {
+  return examples[wordsOf(program, command).join(' ')] ?? null;
+}
+
 /** The help of the whole program: every command with its arguments, by groups. */
 export function rootHelp(program: Command): string {
   const leaves = program.commands.flatMap((command) => (command.commands.length === 0 ? [command] : [...command.commands]));
   const entries = leaves.map((command) => ({
-    top: topWord(program, command),
+    top: wordsOf(program, command)[0] ?? '',
     line: callOf(program, command),
     summary: command.description(),
   }));
@@ -48,16 +78,15 @@ Example
 `;
 }
 
-function topWord(program: Command, command: Command): string {
-  return command.parent === null || command.parent === program ? command.name() : command.parent.name();
+function wordsOf(program: Command, command: Command): string[] {
+  return command.parent === null || command.parent === program ? [command.name()] : [command.parent.name(), command.name()];
 }
 
 function callOf(program: Command, command: Command): string {
-  const words = command.parent === null || command.parent === program ? [command.name()] : [command.parent.name(), command.name()];
   const places = command.registeredArguments.map((one) => {
     const name = one.variadic ? `-- ${one.name()}…` : one.name();
     return one.required ? name : `[${name}]`;
   });
   const needed = command.options.filter((option) => option.mandatory).map((option) => option.flags.replaceAll(/[<>]/gu, ''));
-  return [...words, ...places, ...needed].join(' ');
+  return [...wordsOf(program, command), ...places, ...needed].join(' ');
 }

@@ -5,7 +5,7 @@ import type { EndpointId } from '@nakhoda/schema';
 import { Command } from 'commander';
 
 import { dataFolder, socketPath } from './data-folder.ts';
-import { rootHelp } from './help.ts';
+import { exampleOf, rootHelp } from './help.ts';
 import type { Invocation } from './invocation.ts';
 import { describeField, requestOf, tableCommand, type TableCommand } from './table-command.ts';
 
@@ -42,6 +42,7 @@ export function buildProgram({ json, setExitCode }: { json: boolean; setExitCode
     if (command !== null) addTableCommand(program, command, endpoint.answer === 'task', start);
   }
   addGuestCommands(program, start);
+  addExamples(program);
   return program;
 }
 
@@ -56,6 +57,13 @@ function place(program: Command, words: readonly string[]): Command {
     made.description(nouns[word] ?? '');
     return made;
   }, program);
+}
+
+function addExamples(program: Command): void {
+  for (const command of program.commands.flatMap((one) => (one.commands.length === 0 ? [one] : [...one.commands]))) {
+    const example = exampleOf(program, command);
+    if (example !== null) command.addHelpText('after', `\nExample:\n  ${example}`);
+  }
 }
 
 const nouns: Readonly<Record<string, string>> = {

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { access, mkdir } from 'node:fs/promises';
+import { access, mkdir, readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 
 import type { DriverContext, StopMode } from '@nakhoda/driver';
@@ -33,6 +33,7 @@ export async function startMachine(
   try {
     await mkdir(spec.runtimeDirectory, { recursive: true, mode: 0o700 });
     await checkFiles(machine);
+    await checkTaps(machine);
     const execution = await environment.execution();
     const accelerator = execution.mode === 'kvm' ? 'kvm' : 'tcg';
     const argv = commandLine(spec, { program: environment.system, machineType: machine.record.machineType, accelerator });
@@ -87,6 +88,18 @@ async function checkFiles({ spec }: Machine): Promise<void> {
         cause: error,
       });
     }
+  }
+}
+
+/** A QEMU that may make interfaces makes the one that is missing, and then the guest's network leads nowhere. */
+async function checkTaps({ spec }: Machine): Promise<void> {
+  const interfaces = await readFile('/proc/net/dev', 'utf8');
+  for (const { slot, attachment } of spec.nics) {
+    if (attachment.kind !== 'tap' || interfaces.split('\n').some((line) => line.trimStart().startsWith(`${attachment.tap}:`))) continue;
+    throw new NakhodaError('vm.start-failed', {
+      message: `VM ${spec.name}: the TAP interface ${attachment.tap} of its NIC ${slot} does not exist.`,
+      hint: "Look whether the NIC's network is up.",
+    });
   }
 }
 

@@ -45,15 +45,14 @@ export function deriveStatus(observation: Observation): MachineStatus {
 function deriveState(observation: Observation): { state: VmState; reason?: string } {
   const { boot, alive, activity, bootId, pendingRollback } = observation;
   if (boot?.kind !== 'run' || !alive) {
-    if (activity) return activity;
+    if (activity?.state === 'starting') return activity;
     if (boot?.kind === 'run' && boot.ending === null) {
       if (boot.process.bootId !== bootId) return { state: 'stopped', reason: 'The host was restarted while the VM ran.' };
       if (!boot.begun) return { state: 'stopped', reason: 'The start of the VM was interrupted.' };
       return { state: 'crashed', reason: crashReason(boot.process.pid, observation.lastWords) };
     }
     if (boot?.kind === 'failed') return { state: 'stopped', reason: boot.reason };
-    if (pendingRollback !== null)
-      return { state: 'stopped', reason: `The rollback to ${pendingRollback} was interrupted; roll back again.` };
+    if (pendingRollback !== null) return { state: 'stopped', reason: interruptedRollback(pendingRollback) };
     return { state: 'stopped' };
   }
   return deriveLiveState(observation, boot.begun, boot.process.pid);
@@ -66,9 +65,8 @@ function deriveLiveState(
 ): { state: VmState; reason?: string } {
   switch (runState) {
     case 'running':
-      // A start that has got this far has only its own bookkeeping left.
-      if (activity && activity.state !== 'starting') return activity;
-      return { state: 'running' };
+      // Whatever else is being done to it, its processors run; only a shutdown is worth telling.
+      return activity?.state === 'stopping' ? activity : { state: 'running' };
     case 'guest-panicked':
       return { state: 'crashed', reason: "The guest's kernel panicked; its last words are on the serial console." };
     case 'internal-error':
@@ -80,13 +78,26 @@ function deriveLiveState(
     case null:
       // QEMU's main loop answers nothing while it starts, or writes and reads memory.
       return activity ?? { state: 'unknown', reason: `The QEMU process ${pid} lives, but does not answer.` };
-    default:
-      break;
+    case 'colo':
+    case 'debug':
+    case 'finish-migrate':
+    case 'inmigrate':
+    case 'paused':
+    case 'postmigrate':
+    case 'prelaunch':
+    case 'restore-vm':
+    case 'save-vm':
+    case 'suspended':
+    case 'watchdog':
+      if (activity) return activity;
+      if (!begun) return { state: 'starting' };
+      if (pendingRollback !== null) return { state: 'paused', reason: interruptedRollback(pendingRollback) };
+      return { state: 'paused', reason: `QEMU has stopped the guest's processors (${runState}).` };
   }
-  if (activity) return activity;
-  if (!begun) return { state: 'starting' };
-  if (pendingRollback !== null) return { state: 'paused', reason: `The rollback to ${pendingRollback} was interrupted; roll back again.` };
-  return { state: 'paused', reason: `QEMU has stopped the guest's processors (${runState}).` };
+}
+
+function interruptedRollback(name: string): string {
+  return `The rollback to ${name} was interrupted; roll back again.`;
 }
 
 function crashReason(pid: number, lastWords: string): string {

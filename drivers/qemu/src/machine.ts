@@ -194,7 +194,7 @@ export class Machine {
         run.qmp = await QmpClient.connect({ socketPath: machinePaths(this.spec).qmpSocket, timeoutMs: greetingTimeoutMs });
       } catch {
         // Not listening yet, or hanging: asked again as long as it lives.
-        await endsWithin(process, 25);
+        await endsWithin(process, this.activity?.state === 'starting' ? 25 : 500);
       }
       if (this.#released) run.qmp?.close();
       else if (run.qmp) await this.#listen(run.qmp);
@@ -239,9 +239,12 @@ export class Machine {
     if (isAlive(boot.process)) {
       if (boot.ending === null) await this.setBoot({ ...boot, ending });
       const qmp = await this.qmp(0);
-      await qmp?.execute('quit', {}).catch(() => undefined);
+      const told = await qmp?.execute('quit', {}).then(
+        () => true,
+        () => false,
+      );
       // It writes out the disks' caches first.
-      if (!qmp || !(await endsWithin(boot.process, 10_000))) await killQemu(boot.process);
+      if (!(await endsWithin(boot.process, told ? 10_000 : 500))) await killQemu(boot.process);
     }
     await this.over();
     await this.#cleanUp();

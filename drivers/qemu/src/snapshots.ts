@@ -36,7 +36,7 @@ export function createSnapshotFacet(environment: Environment, find: (vmid: numbe
     if (memory && !machine.alive) throw needsRunningError(spec.name);
     if ((await readSnapshots(spec)).entries.some((entry) => entry.name === name)) throw nameTakenError(name);
     const qmp = await liveQmp(machine);
-    if ((await namesInImages(environment, machine, qmp)).has(name)) throw nameTakenError(name);
+    if ((await slotsWith(environment, machine, qmp, name)).length > 0) throw nameTakenError(name);
 
     const run = machine.boot?.kind === 'run' ? machine.boot : null;
     const hardware = memory ? tree.hardwareOf(spec, machine.record.machineType, run?.execution.mode ?? '') : null;
@@ -73,8 +73,12 @@ export function createSnapshotFacet(environment: Environment, find: (vmid: numbe
       const differences = tree.hardwareDifferences(entry.hardware, tree.hardwareOf(spec, machine.record.machineType, mode));
       if (differences.length > 0) throw failedError(`Snapshot ${name} has memory of another machine`, new Error(differences.join(', ')));
     }
+    const live = await liveQmp(machine);
+    const slots = await slotsWith(environment, machine, live, name);
+    if (slots.length < spec.disks.length)
+      throw failedError(`Snapshot ${name} cannot be restored`, new Error(`not all disk images have it (${String(slots) || 'none'} do)`));
+    const qmp = entry.memory ? live : null;
     await update(machine, (store) => ({ ...store, pendingRollback: name }));
-    const qmp = entry.memory ? await liveQmp(machine) : null;
     try {
       if (!entry.memory) {
         await powerOff(machine);
@@ -174,12 +178,16 @@ async function memoryJob(
   await runJob(qmp, id, () => qmp.execute(command, { 'job-id': id, 'tag': name, vmstate, devices }), { timeoutMs: jobTimeoutMs, progress });
 }
 
-/** Names of the snapshots in any of the VM's images. */
-async function namesInImages({ images }: Environment, { spec }: Machine, qmp: QmpClient | null): Promise<Set<string>> {
-  if (!qmp) return new Set((await Promise.all(spec.disks.map((disk) => images.snapshotNames(disk)))).flat());
-  const nodes = new Set(spec.disks.map(({ slot }) => diskNode(slot)));
-  const found = (await qmp.execute('query-named-block-nodes', { flat: true })).filter((node) => nodes.has(node['node-name'] ?? ''));
-  return new Set(found.flatMap((node) => node.image?.snapshots ?? []).map((snapshot) => snapshot.name));
+/** The disks whose images have a snapshot of that name. */
+async function slotsWith({ images }: Environment, { spec }: Machine, qmp: QmpClient | null, name: string): Promise<string[]> {
+  const slots: string[] = [];
+  const nodes = await qmp?.execute('query-named-block-nodes', { flat: true });
+  for (const disk of spec.disks) {
+    const snapshots = nodes?.find((node) => node['node-name'] === diskNode(disk.slot))?.image?.snapshots ?? [];
+    const names = nodes ? snapshots.map((snapshot) => snapshot.name) : await images.snapshotNames(disk);
+    if (names.includes(name)) slots.push(disk.slot);
+  }
+  return slots;
 }
 
 /** Deletes the snapshot from every image that has it. Idempotent. */

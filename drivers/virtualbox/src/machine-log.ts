@@ -12,44 +12,44 @@ export interface MachineLog {
   trouble: string | null;
 }
 
-export const emptyMachineLog: MachineLog = { pid: null, state: null, powerUpFailure: null, trouble: null };
-
-/**
- * Takes up further lines of a `VBox.log` (VirtualBox 7.2; every line begins with the time since the start).
- * Pure: gives the new sum, and keeps the last words of the console object for a failure that follows.
- */
-export function readLogLines(log: MachineLog & { words?: string }, lines: readonly string[]): MachineLog & { words?: string } {
-  let { pid, state, powerUpFailure, trouble, words } = log;
-  let inWords = false;
-  for (const line of lines) {
-    const text = line.replace(/^\d\d:\d\d:\d\d\.\d{6} /, '');
-    if (inWords) {
-      words += ` ${text}`;
-      inWords = !endOfWords.test(text);
-      continue;
-    }
-    const error = /^ERROR \[COM\]: aRC=\w+ .*aComponent=\{ConsoleWrap\} aText=\{(.*)$/.exec(text)?.[1];
-    // Driverless VirtualBox complains of its missing guest property service in every run.
-    if (error !== undefined && !error.includes('VBoxGuestPropSvc')) {
-      words = error;
-      inWords = !endOfWords.test(error);
-      continue;
-    }
-    const pidText = /^Process ID: (\d+)$/.exec(text)?.[1];
-    if (pidText !== undefined) pid ??= Number(pidText);
-    state = /^Console: Machine state changed to '(\w+)'/.exec(text)?.[1] ?? state;
-    const codes = /^Power up failed \((.*)\)$/.exec(text)?.[1];
-    if (codes !== undefined) powerUpFailure = words?.replace(endOfWords, '') ?? codes;
-    trouble = /^Console: VM runtime error: .*message="(.*)"/.exec(text)?.[1] ?? trouble;
-  }
-  return { pid, state, powerUpFailure, trouble, ...(words === undefined ? {} : { words }) };
+/** The log with what its reader has to keep from one line to the next. */
+export interface MachineLogSum extends MachineLog {
+  /** The console object's last error: the reason of a failure that a later line tells. */
+  words: string | null;
+  /** How many more lines those words may take up; 0 when they are complete. */
+  openLines: number;
 }
 
+export const emptyMachineLog: MachineLogSum = { pid: null, state: null, powerUpFailure: null, trouble: null, words: null, openLines: 0 };
+
 const endOfWords = /\}, preserve=\w+ aResultDetail=-?\d+$/;
+const mostLinesOfWords = 20;
+
+/** Takes up one more line of a `VBox.log` (VirtualBox 7.2; every line begins with the time since the start). Pure. */
+export function readLogLine(log: MachineLogSum, line: string): MachineLogSum {
+  const text = line.replace(/^\d+:\d\d:\d\d\.\d{6} /, '');
+  if (log.openLines > 0) {
+    const complete = endOfWords.test(text);
+    return { ...log, words: `${log.words ?? ''} ${text.replace(endOfWords, '')}`, openLines: complete ? 0 : log.openLines - 1 };
+  }
+  const error = /^ERROR \[COM\]: aRC=\w+ .*aComponent=\{ConsoleWrap\} aText=\{(.*)$/.exec(text)?.[1];
+  // Driverless VirtualBox complains of its missing guest property service in every run.
+  if (error !== undefined && !error.includes('VBoxGuestPropSvc')) {
+    return { ...log, words: error.replace(endOfWords, ''), openLines: endOfWords.test(error) ? 0 : mostLinesOfWords };
+  }
+  const pid = /^Process ID: (\d+)$/.exec(text)?.[1];
+  if (pid !== undefined) return { ...log, pid: log.pid ?? Number(pid) };
+  const state = /^Console: Machine state changed to '([\w-]+)'/.exec(text)?.[1];
+  if (state !== undefined) return { ...log, state };
+  const codes = /^Power up failed \((.*)\)$/.exec(text)?.[1];
+  if (codes !== undefined) return { ...log, powerUpFailure: log.words ?? codes };
+  const trouble = /^Console: VM runtime error: .*message="(.*)"/.exec(text)?.[1];
+  return trouble === undefined ? log : { ...log, trouble };
+}
 
 /** Follows `VBox.log` files, reading only what came since the last look. */
 export class MachineLogReader {
-  readonly #files = new Map<string, { ino: number; offset: number; rest: string; log: MachineLog }>();
+  readonly #files = new Map<string, { ino: number; offset: number; rest: string; log: MachineLogSum }>();
 
   /** What the log says now; the empty log when there is none. */
   async read(path: string): Promise<MachineLog> {
@@ -70,7 +70,7 @@ export class MachineLogReader {
       const { bytesRead } = await file.read(buffer, 0, buffer.length, known.offset);
       const lines = (known.rest + buffer.toString('utf8', 0, bytesRead)).split('\n');
       const rest = lines.pop() ?? '';
-      const log = readLogLines(known.log, lines);
+      const log = lines.reduce(readLogLine, known.log);
       this.#files.set(path, { ino, offset: known.offset + bytesRead, rest, log });
       return log;
     } finally {

@@ -22,12 +22,12 @@ const liveStates: Record<string, VmState> = {
   Teleporting: 'running',
   Paused: 'paused',
   DeletingSnapshotPaused: 'paused',
-  Stuck: 'crashed',
+  GuruMeditation: 'crashed',
   Stopping: 'stopping',
   Saving: 'stopping',
   Saved: 'stopping',
   PoweredOff: 'stopping',
-  Aborted: 'stopping',
+  'Aborted': 'stopping',
 };
 
 /**

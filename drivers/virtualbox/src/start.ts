@@ -126,7 +126,7 @@ async function untilRunning(parts: Parts, ctx: DriverContext, machine: KnownMach
       const alive = isAlive(process);
       const log = await parts.machines.log(machine);
       if (log.pid === process.pid) {
-        if (log.powerUpFailure !== null) return { failure: /^vrc=/.test(log.powerUpFailure) ? '' : log.powerUpFailure };
+        if (log.powerUpFailure !== null) return { failure: log.powerUpFailure.startsWith('vrc=') ? '' : log.powerUpFailure };
         if (alive && (log.state === 'Running' || log.state === 'Paused')) return { failure: null };
       }
       if (alive) return null;

@@ -1,7 +1,7 @@
 import type { DriverContext, StopMode } from '@nakhoda/driver';
 import { isAlive, terminate, waitForExit } from '@nakhoda/host';
 import type { ProcessRef } from '@nakhoda/host';
-import { NakhodaError } from '@nakhoda/schema';
+import { NakhodaError, toNakhodaError } from '@nakhoda/schema';
 
 import type { KnownMachine } from './machines.ts';
 import type { Parts } from './parts.ts';
@@ -36,16 +36,18 @@ export async function stop(parts: Parts, ctx: DriverContext, options: { vmid: nu
 
 async function shutDown(parts: Parts, ctx: DriverContext, machine: KnownMachine, process: ProcessRef, timeoutMs: number): Promise<void> {
   const deadline = performance.now() + timeoutMs;
+  let refusal = '';
   while (isAlive(process)) {
     ctx.signal.throwIfAborted();
     const left = deadline - performance.now();
-    if (left <= 0) throw timeoutError(machine.vmid, timeoutMs / 1000);
+    if (left <= 0) throw timeoutError(machine.vmid, timeoutMs / 1000, refusal);
     const press = parts.vbox.run(['controlvm', machine.uuid, 'acpipowerbutton'], { lanes: [powerLane(machine.vmid)], signal: ctx.signal });
-    await press.catch((error: unknown) => {
-      // A guest that has just gone needs no button.
-      if (isAlive(process) && ctx.signal.aborted) throw error;
-      ctx.log(`The power button of VM ${machine.vmid}: ${String(error)}`);
-    });
+    // A guest that has just gone needs no button, and one that is being snapshotted takes it the next time.
+    refusal = await press.then(
+      () => '',
+      (error: unknown) => toNakhodaError(error).message,
+    );
+    ctx.signal.throwIfAborted();
     await waitForExit(process, { timeoutMs: Math.min(pressEveryMs, Math.max(0, left)), signal: ctx.signal, pollMs: 50 });
   }
 }
@@ -63,9 +65,9 @@ export async function powerOff(parts: Parts, ctx: DriverContext, machine: KnownM
   await terminate(process, { graceMs: 2000 });
 }
 
-function timeoutError(vmid: number, seconds: number): NakhodaError {
+function timeoutError(vmid: number, seconds: number, refusal: string): NakhodaError {
   return new NakhodaError('vm.shutdown-timeout', {
-    message: `The guest of VM ${vmid} did not shut down within ${seconds} s; it still runs.`,
+    message: `The guest of VM ${vmid} did not shut down within ${seconds} s; it still runs. ${refusal}`.trimEnd(),
     hint: 'Wait longer if it is busy, or stop the VM, which is like pulling its plug.',
   });
 }

@@ -9,7 +9,7 @@ import { capabilitiesOf, validateSpec } from './capabilities.ts';
 import { Consoles } from './consoles.ts';
 import { define, undefine } from './define.ts';
 import { createGuest, createSerial } from './guest.ts';
-import { judgeHost, readHostFacts } from './host-facts.ts';
+import { readHostFacts } from './host-facts.ts';
 import type { HostFacts } from './host-facts.ts';
 import { KeyedQueue } from './keyed-queue.ts';
 import { Machines } from './machines.ts';

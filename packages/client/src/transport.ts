@@ -38,8 +38,11 @@ export async function send(target: Target, request: SentRequest): Promise<Incomi
     sent.once('error', (cause) => reject(request.signal?.aborted ? abortReason(request.signal, cause) : unreachable(target, cause)));
     sent.end(body);
   });
-  if ((answer.statusCode ?? 0) >= 400) throw errorOf(await readText(target, answer));
-  return answer;
+  if ((answer.statusCode ?? 0) < 400) return answer;
+  const text = await readText(target, answer);
+  // The HTTP server itself answers so while it closes.
+  if (answer.statusCode === 503 && parseErrorBody(text) === null) throw unreachable(target, new Error('it is stopping'));
+  throw errorOf(text);
 }
 
 async function opener(target: Target, path: string, options: object): Promise<() => ClientRequest> {

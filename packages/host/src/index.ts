@@ -27,3 +27,6 @@ export * from './storage/directory-pool.ts';
 export * from './storage/volume.ts';
 export * from './storage/probe-iso.ts';
 export * from './metrics/sample-host.ts';
+export * from './virt/kvm-probe.ts';
+export * from './virt/check-host.ts';
+export * from './virt/describe-host.ts';

@@ -12,6 +12,12 @@ const enterScript = fileURLToPath(new URL('./virtualbox-enter.sh', import.meta.u
 export const virtualBoxPrograms = '/usr/lib/virtualbox';
 
 /**
+ * The oldest major version that is used: 7.0 brought `--driverless`, without which a VM needs
+ * VirtualBox's kernel driver (7.0.16 of Ubuntu 24.04 starts VMs so; Ubuntu 22.04 has 6.1.32).
+ */
+export const oldestVirtualBox = 7;
+
+/**
  * A VirtualBox on this machine: the distribution's own (`system`, `root` null), or one that
  * `nakhoda setup virtualbox` put into the user's cache folder (`isolated`, `root` its folder).
  */
@@ -34,15 +40,16 @@ export function virtualBoxRuntimeFolder(env: NodeJS.ProcessEnv): string {
 }
 
 /**
- * Finds the VirtualBox that drivers use: the system's, otherwise the isolated run time;
- * null when `nakhoda setup virtualbox` has not been run. Looks only; installs and starts nothing.
+ * Finds the VirtualBox that drivers use: the system's, unless it is too old ({@link oldestVirtualBox}),
+ * otherwise the isolated run time; null when `nakhoda setup virtualbox` has not been run. Looks only; installs and starts nothing.
  * @throws NakhodaError as {@link exec} does, when the system's VBoxManage does not run.
  */
 export async function findVirtualBoxRuntime(env: NodeJS.ProcessEnv): Promise<VirtualBoxRuntime | null> {
   const system = `${virtualBoxPrograms}/VBoxManage`;
   if (await canRun(system)) {
     const { stdout } = await exec([system, '--version'], { timeoutMs: 10_000 });
-    return { kind: 'system', root: null, version: lastLine(stdout) };
+    const version = lastLine(stdout);
+    if (Number.parseInt(version, 10) >= oldestVirtualBox) return { kind: 'system', root: null, version };
   }
   const current = join(virtualBoxRuntimeFolder(env), 'current');
   try {

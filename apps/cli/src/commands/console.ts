@@ -22,28 +22,34 @@ export async function openVmConsole(invocation: Invocation, vm: string): Promise
   const socket = await invocation.client.openConsole(schema === undefined ? vm : String(readFieldValue(schema, 'VM', vm)));
   const { stdin, stderr } = process;
   const isTerminal = stdin.isTTY;
-  if (isTerminal) stderr.write(`Connected to the console of ${vm}. Ctrl-] leaves.\r\n`);
+  const ended = Promise.withResolvers<number>();
+  const onSignal = () => ended.resolve(130);
   const restore = () => {
     if (isTerminal) stdin.setRawMode(false);
   };
-  // Also when something throws, or the process is told to exit, somewhere else.
+  // Before the mode is changed, so that nothing that ends this process leaves the terminal raw.
+  for (const signal of signals) process.on(signal, onSignal);
   process.once('exit', restore);
   try {
-    if (isTerminal) stdin.setRawMode(true);
-    return await connectStreams(socket, isTerminal);
+    if (isTerminal) {
+      stdin.setRawMode(true);
+      stderr.write(`Connected to the console of ${vm}. Ctrl-] leaves.\r\n`);
+    }
+    return await connectStreams(socket, isTerminal, ended);
   } finally {
     restore();
     process.off('exit', restore);
+    for (const signal of signals) process.off(signal, onSignal);
     stdin.pause();
     socket.terminate();
-    if (isTerminal) stderr.write(`\r\nLeft the console of ${vm}.\r\n`);
+    if (isTerminal) stderr.write(`\nLeft the console of ${vm}.\n`);
   }
 }
 
-async function connectStreams(socket: WebSocket, isTerminal: boolean): Promise<number> {
+const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+async function connectStreams(socket: WebSocket, isTerminal: boolean, ended: PromiseWithResolvers<number>): Promise<number> {
   const { stdin, stdout } = process;
-  const ended = Promise.withResolvers<number>();
-  const onSignal = () => ended.resolve(130);
   const onInput = (data: Buffer) => {
     const leave = isTerminal ? data.indexOf(leaveByte) : -1;
     const typed = leave < 0 ? data : data.subarray(0, leave);
@@ -55,8 +61,6 @@ async function connectStreams(socket: WebSocket, isTerminal: boolean): Promise<n
     clearTimeout(silence ?? undefined);
     silence = setTimeout(() => ended.resolve(0), silenceMs);
   };
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-  for (const signal of signals) process.on(signal, onSignal);
   stdin.on('data', onInput);
   stdin.on('error', ended.reject);
   stdin.once('end', waitForSilence);
@@ -73,7 +77,6 @@ async function connectStreams(socket: WebSocket, isTerminal: boolean): Promise<n
   try {
     return await ended.promise;
   } finally {
-    for (const signal of signals) process.off(signal, onSignal);
     stdin.off('data', onInput);
     stdin.off('end', waitForSilence);
     clearTimeout(silence ?? undefined);

@@ -1,4 +1,5 @@
 import { endpointTable } from '@nakhoda/client';
+import { NakhodaError } from '@nakhoda/schema/errors';
 
 import { readFieldValue } from '../field-value.ts';
 import { Interrupted } from '../interrupted.ts';
@@ -36,7 +37,12 @@ export async function exec(invocation: Invocation, { vm, argv, timeout }: ExecOp
   } finally {
     process.off('SIGINT', interrupt);
   }
-  if (exitCode === null) throw new Error('the stream of the command ended without its exit code');
+  if (exitCode === null) {
+    throw new NakhodaError('daemon.unreachable', {
+      message: 'The daemon stopped before the command in the guest had ended.',
+      hint: 'The command may still run in the guest. Start the daemon with `./nakhoda up --detach` and look.',
+    });
+  }
   if (invocation.json) {
     const { stdout, stderr } = collected;
     await print(JSON.stringify({ exitCode, stdout: Buffer.concat(stdout).toString(), stderr: Buffer.concat(stderr).toString() }));

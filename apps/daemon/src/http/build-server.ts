@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { Socket } from 'node:net';
 
 import websocket from '@fastify/websocket';
 import { NakhodaError, endpoints, type EndpointId, type Permission } from '@nakhoda/schema';
@@ -43,6 +44,7 @@ export interface ServerOptions {
 }
 
 const bodyLimitBytes = 1_048_576;
+const goodbyeMs = 1000;
 
 /**
  * The server, with one route for every endpoint of the table. It is used twice: HTTPS for people and programs,
@@ -62,10 +64,11 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
     exposeHeadRoutes: false,
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, allErrors: false, verbose: true } },
     frameworkErrors: (error, request, reply) => sendError(error, request, reply),
+    clientErrorHandler: refuseBrokenHttp,
   });
 
   // Before our own hooks: it marks upgrades, and closes the connection of each that is refused.
-  await server.register(websocket, { options: { maxPayload: bodyLimitBytes } });
+  await server.register(websocket, { options: { maxPayload: bodyLimitBytes }, preClose: closeSockets });
   server.decorateRequest('principal', null);
   server.removeContentTypeParser('text/plain');
   server.setErrorHandler(sendError);
@@ -99,10 +102,38 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   return server;
 }
 
+/** Says goodbye to every WebSocket, and does not wait for those that do not answer. */
+function closeSockets(this: FastifyInstance, done: () => void): void {
+  for (const client of this.websocketServer.clients) {
+    client.close(1001, 'The daemon stops.');
+    setTimeout(() => client.terminate(), goodbyeMs).unref();
+  }
+  this.websocketServer.close(() => done());
+}
+
+/** For bytes that are not HTTP, or headers beyond Node's 16 KiB: there is no request yet to reply to. */
+function refuseBrokenHttp(_error: Error, socket: Socket): void {
+  if (!socket.writable) return;
+  const body = JSON.stringify(
+    new NakhodaError('request.invalid', {
+      message: 'The request is not valid HTTP, or its headers are too large.',
+      hint: 'Send HTTP/1.1 with less than 16 KiB of headers, over HTTPS where the address says so.',
+    }).toBody(),
+  );
+  const headers = [
+    'HTTP/1.1 400 Bad Request',
+    'Content-Type: application/json',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    'Connection: close',
+  ];
+  socket.end(`${headers.join('\r\n')}\r\n\r\n${body}`);
+}
+
 function sendError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const error = requestFault(thrown);
-  if (error.status >= 500) request.log.error({ err: error, cause: error.cause }, error.message);
-  else request.log.info({ code: error.code, cause: error.cause }, error.message);
+  // The logger writes the chain of causes, which are never sent.
+  if (error.status >= 500) request.log.error({ err: error }, error.message);
+  else request.log.info({ code: error.code }, error.message);
   const retryAfter = error.details?.['retryAfterSeconds'];
   if (typeof retryAfter === 'number') reply.header('Retry-After', String(retryAfter));
   const taskId = error.details?.['taskId'];

@@ -19,7 +19,12 @@ export function derivedFiles(): Record<string, string> {
 }
 
 function errorsPage(): string {
-  const rows = Object.entries(errorTable).map(([code, { status, meaning }]) => `| \`${code}\` | ${status} | ${meaning} |`);
+  const cells = Object.entries(errorTable).map(([code, { status, meaning }]) => [`\`${code}\``, String(status), meaning]);
+  const title = ['code', 'status', 'meaning'];
+  const widths = title.map((_name, column) => Math.max(...[title, ...cells].map((row) => row[column]?.length ?? 0)));
+  const line = (row: readonly string[], filler = ' ') =>
+    `| ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0, filler)).join(' | ')} |`;
+  const table = [line(title), line(['', '', ''], '-'), ...cells.map((row) => line(row))];
   return `# Errors
 
 Every error has a code that never changes its meaning, a message (what happened and why) and a hint (what to do
@@ -27,9 +32,7 @@ next). The API sends it as JSON with the status below and with the request's id;
 
 This page is made from the error table (\`packages/schema/src/errors.ts\`) by \`npm run openapi\`.
 
-| code | status | meaning |
-| --- | --- | --- |
-${rows.join('\n')}
+${table.join('\n')}
 `;
 }
 

@@ -25,7 +25,7 @@ export async function listenOnSocket(server: FastifyInstance, path: string): Pro
     });
   }
   await rm(path, { force: true });
-  await server.listen({ path });
+  await server.listen({ path, listenTextResolver: () => `the local administrator's socket is ${path}` });
 }
 
 function answers(path: string): Promise<boolean> {

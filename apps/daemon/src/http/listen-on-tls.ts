@@ -10,7 +10,7 @@ import type { FastifyInstance } from 'fastify';
  */
 export async function listenOnTls(server: FastifyInstance, place: { host: string; port: number }): Promise<string> {
   try {
-    await server.listen(place);
+    await server.listen({ ...place, listenTextResolver: (address) => `HTTPS listens on ${address.replace(/^\w+:\/\//u, '')}` });
   } catch (cause) {
     throw portError(place, cause);
   }

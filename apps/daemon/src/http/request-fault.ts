@@ -1,4 +1,4 @@
-import { NakhodaError, toNakhodaError } from '@nakhoda/schema';
+import { NakhodaError } from '@nakhoda/schema';
 
 import { validationError, type RequestPart, type ValidationFault } from './validation-error.ts';
 
@@ -40,6 +40,11 @@ export function requestFault(thrown: unknown): NakhodaError {
           'Send a JSON object with the fields of this endpoint, as docs/openapi.json describes them.',
         );
       }
-      return toNakhodaError(thrown);
+      // What an unforeseen error says is for the log: it may name anything.
+      return new NakhodaError('internal', {
+        message: 'Something in Nakhoda failed that should not.',
+        hint: 'Look for the request id in the daemon log and report it.',
+        cause: thrown,
+      });
   }
 }

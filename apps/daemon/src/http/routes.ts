@@ -1,19 +1,12 @@
 import { Readable } from 'node:stream';
 
 import type { WebSocket } from '@fastify/websocket';
-import {
-  NakhodaError,
-  endpoints,
-  toNakhodaError,
-  type Endpoint,
-  type EndpointId,
-  type FieldSchema,
-  type NakhodaEvent,
-} from '@nakhoda/schema';
+import { NakhodaError, endpoints, type Endpoint, type EndpointId, type FieldSchema, type NakhodaEvent } from '@nakhoda/schema';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 
 import { apiPrefix } from './api-prefix.ts';
 import type { Handlers, SocketHandler } from './handlers.ts';
+import { requestFault } from './request-fault.ts';
 import { documentPolicy } from './security-headers.ts';
 import { eventLines, ndjsonLines } from './streams.ts';
 
@@ -118,9 +111,12 @@ function handlerRequest(request: FastifyRequest, reply: FastifyReply, signal: Ab
 
 function sendAnswer(endpoint: Endpoint, answer: unknown, request: FastifyRequest, reply: FastifyReply, signal: AbortSignal): FastifyReply {
   const onError = (thrown: unknown) => {
-    const error = toNakhodaError(thrown);
-    request.log.warn({ err: error, cause: error.cause }, error.message);
-    return error;
+    const error = requestFault(thrown);
+    request.log.warn({ err: error }, error.message);
+    // A line of a stream has no room for the request id.
+    return error.code === 'internal'
+      ? new NakhodaError('internal', { message: error.message, hint: `${error.hint} It is ${request.id}.` })
+      : error;
   };
   // Proxies must pass lines on as they come.
   const stream = (type: string, lines: AsyncIterable<string>) =>

@@ -35,7 +35,7 @@ export async function checkTransfer(from: LabGuest, to: LabGuest, addressOfFrom:
     const sent = parseSha256(await from.ask(['sha256sum', source], 120));
     const before = parseUptime(await to.ask(['cat', '/proc/uptime']));
     const fetched = await to.run(
-      ['sh', '-c', 'wget -q -T 20 -O "$1" "$2" && cat /proc/uptime', 'sh', target, `http://${addressOfFrom}/${name}`],
+      ['sh', '-c', 'wget -q -O "$1" "$2" && cat /proc/uptime', 'sh', target, `http://${addressOfFrom}/${name}`],
       180,
     );
     const after = parseUptime(fetched.stdout);

@@ -52,7 +52,10 @@ export function snapshotTakeSaga(services: Services): TaskKind<SnapshotInput & {
         name: 'take the snapshot',
         weight: 8,
         do: async (ctx) => {
-          await requireSnapshots(services, vmid).take(ctx, { vmid, name: snapshot, description, memory });
+          const facet = requireSnapshots(services, vmid);
+          const present = await facet.list(ctx, { vmid });
+          // Nobody else can have taken it since the look before: the step was repeated.
+          if (!present.some((other) => other.name === snapshot)) await facet.take(ctx, { vmid, name: snapshot, description, memory });
           await services.inventory.refresh(vmid);
         },
         undo: async (ctx) => {

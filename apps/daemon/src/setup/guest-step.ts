@@ -48,7 +48,7 @@ async function kernel(context: SetupContext): Promise<string> {
   const folder = join(cacheFolder(context.env), 'kernel');
   await mkdir(folder, { recursive: true });
   // Asked for its effect: apt gets lists where it has none, and the hash needs the source's version.
-  await hasPackage(context, 'linux-source');
+  await hasPackage(context, 'linux-source', '0');
   const hash = await hashOf(context, ['--kernel-hash'], context.env);
   if (!(await readdir(folder)).includes(hash)) {
     await installPackages(context, 'guest');

@@ -34,9 +34,12 @@ export async function installPackages(context: SetupContext, group: PackageGroup
   });
 }
 
-/** Whether the system's package archive has this package, asking the network only when apt has no lists. */
-export async function hasPackage(context: SetupContext, name: string): Promise<boolean> {
-  return (await packages(context, ['--candidate', name])) === 0;
+/**
+ * Whether the system's package archive has this package in this version (Debian's syntax) or a
+ * later one; asks the network only when apt has no lists.
+ */
+export async function hasPackage(context: SetupContext, name: string, version: string): Promise<boolean> {
+  return (await packages(context, ['--candidate', name, version])) === 0;
 }
 
 /** Whether a package of the group is missing. Looks for its files only: milliseconds, no apt, no network. */

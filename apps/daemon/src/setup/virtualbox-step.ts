@@ -1,7 +1,7 @@
 import { mkdir, readdir, readlink, realpath, rename, rm, statfs, symlink, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 
-import { exec, findVirtualBoxRuntime, virtualBoxRuntimeFolder } from '@nakhoda/host';
+import { exec, findVirtualBoxRuntime, oldestVirtualBox, virtualBoxRuntimeFolder } from '@nakhoda/host';
 import { NakhodaError } from '@nakhoda/schema';
 
 import { aptConfigFormat, aptSettings } from './apt-settings.ts';
@@ -41,10 +41,12 @@ export const virtualBoxStep: SetupStep = {
       });
     }
     const found = await findVirtualBoxRuntime(context.env);
-    if (found?.kind === 'system' || (await hasPackage(context, 'virtualbox'))) {
+    if (found?.kind === 'system' || (await hasPackage(context, 'virtualbox', `${oldestVirtualBox}`))) {
       await installPackages(context, 'virtualbox-system');
     } else {
-      context.say("  this system packages no VirtualBox: making an isolated run time from Debian's");
+      context.say(
+        `  this system packages no VirtualBox of version ${oldestVirtualBox} or later: making an isolated run time from Debian's`,
+      );
       await installPackages(context, 'virtualbox-isolated');
       await makeIsolated(context);
     }

@@ -60,7 +60,7 @@ export interface QmpCommands {
 /** Milliseconds that a command may take; those that are not here get 5 s. */
 export const commandTimeoutMs: Partial<Record<keyof QmpCommands, number>> = {
   // Both are answered by the main loop at once, and what waits for them must not hang with a hung QEMU.
-  'query-status': 1_000,
+  'query-status': 2_000,
   'quit': 2_000,
   // They drain the disks' requests first, and an internal snapshot writes tables.
   'stop': 30_000,

@@ -56,7 +56,9 @@ export function createGuestAccess(options: GuestAccessOptions): GuestAccess {
       return waitFor(
         async () => {
           if (await agentAnswers(left(agentProbeMs), signal)) return 'agent' as const;
-          return (await serial.probe({ timeoutMs: left(serialProbeMs), ...(signal ? { signal } : {}) })) ? ('serial' as const) : null;
+          if (!(await serial.probe({ timeoutMs: left(serialProbeMs), ...(signal ? { signal } : {}) }))) return null;
+          // A guest that has just booted starts its shell and its agent at the same time.
+          return (await agentAnswers(left(agentProbeMs), signal)) ? ('agent' as const) : ('serial' as const);
         },
         { timeoutMs, ...(signal ? { signal } : {}) },
       );

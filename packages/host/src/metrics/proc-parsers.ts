@@ -8,7 +8,11 @@ export interface CpuTicks {
 export function parseCpuTicks(stat: string): CpuTicks {
   const line = stat.split('\n').find((text) => text.startsWith('cpu '));
   if (line === undefined) throw new TypeError('no cpu line in /proc/stat');
-  const [user = 0, nice = 0, system = 0, idle = 0, iowait = 0, irq = 0, softirq = 0, steal = 0] = line.trim().split(/\s+/).slice(1).map(Number);
+  const [user = 0, nice = 0, system = 0, idle = 0, iowait = 0, irq = 0, softirq = 0, steal = 0] = line
+    .trim()
+    .split(/\s+/)
+    .slice(1)
+    .map(Number);
   const busy = user + nice + system + irq + softirq + steal;
   return { busy, total: busy + idle + iowait };
 }

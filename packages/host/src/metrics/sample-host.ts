@@ -88,7 +88,12 @@ export function hostSampleBetween(before: HostReading, after: HostReading, hertz
 export function processSampleBetween(before: ProcessReading, after: ProcessReading): ProcessSample {
   const seconds = (after.atMs - before.atMs) / 1000;
   const cpuSeconds = after.cpuSeconds - before.cpuSeconds;
-  return { seconds: round(seconds), cpuSeconds: round(cpuSeconds), cpuPercent: seconds <= 0 ? 0 : round((cpuSeconds / seconds) * 100), rssBytes: after.rssBytes };
+  return {
+    seconds: round(seconds),
+    cpuSeconds: round(cpuSeconds),
+    cpuPercent: seconds <= 0 ? 0 : round((cpuSeconds / seconds) * 100),
+    rssBytes: after.rssBytes,
+  };
 }
 
 /** Does some work and tells what the host did meanwhile. */

@@ -23,7 +23,13 @@ test('port pairs skip what is given out and what is bound, and run out with an e
 });
 
 test("dnsmasq's command line", () => {
-  const network = { name: 'lab', bridge: 'nk-lab', cidr: '10.77.0.0/26', gateway: '10.77.0.1', dhcp: { from: '10.77.0.10', to: '10.77.0.62' } };
+  const network = {
+    name: 'lab',
+    bridge: 'nk-lab',
+    cidr: '10.77.0.0/26',
+    gateway: '10.77.0.1',
+    dhcp: { from: '10.77.0.10', to: '10.77.0.62' },
+  };
   assert.deepEqual(dnsmasqArgv(network, { leaseFile: '/srv/lab.leases', user: 'dnsmasq' }), [
     'dnsmasq',
     '--keep-in-foreground',

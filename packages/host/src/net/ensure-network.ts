@@ -3,14 +3,13 @@ import { join } from 'node:path';
 
 import { matchesName, NetworkName } from '@nakhoda/schema';
 
+import { applyPlan, deleteLink, findLink } from './apply-plan.ts';
 import { dnsmasqArgv, dnsmasqUser } from './dnsmasq-argv.ts';
 import type { HelperProgram } from './helper-program.ts';
 import { ensureHelper, findHelper, stopHelper } from './helper-program.ts';
 import type { HostContext } from './host-context.ts';
-import { readLinks } from './host-network-facts.ts';
 import type { NetworkOwner } from './interface-names.ts';
 import { foreignInterface, isOurBridge } from './interface-ownership.ts';
-import { runNetworkCommand, undoContext } from './network-commands.ts';
 import { planBridge } from './plan-interface.ts';
 import type { NetworkPlan } from './plan-network.ts';
 import { udpPortsOf } from './udp-ports.ts';
@@ -32,20 +31,12 @@ export interface NetworkPlace {
  */
 export async function ensureNetwork(ctx: HostContext, network: NetworkPlan, place: NetworkPlace): Promise<void> {
   checkName(network);
-  const links = await readLinks(ctx);
-  const plan = planBridge(network, place.owner, links.find(({ name }) => name === network.bridge) ?? null);
+  const plan = planBridge(network, place.owner, await findLink(ctx, network.bridge));
   await using undo = new AsyncDisposableStack();
   // A DHCP server that survived its bridge listens on an interface that is no more.
   if (plan.creates) await stopDhcp(network, place);
-  for (const [index, argv] of plan.commands.entries()) {
-    await runNetworkCommand(ctx, argv);
-    if (plan.creates && index === 0) {
-      ctx.log(`made bridge ${network.bridge}`);
-      undo.defer(async () => {
-        await runNetworkCommand(undoContext, ['ip', 'link', 'delete', 'dev', network.bridge]);
-      });
-    }
-  }
+  await applyPlan(ctx, plan, { name: network.bridge, undo });
+  if (plan.creates) ctx.log(`made bridge ${network.bridge}`);
   if (network.dhcp) {
     await mkdir(place.directory, { recursive: true, mode: 0o700 });
     const ref = await ensureHelper(ctx, await dhcpServer(network, place));
@@ -62,11 +53,11 @@ export async function ensureNetwork(ctx: HostContext, network: NetworkPlan, plac
  */
 export async function removeNetwork(ctx: HostContext, network: NetworkPlan, place: NetworkPlace): Promise<void> {
   checkName(network);
-  const link = (await readLinks(ctx)).find(({ name }) => name === network.bridge);
+  const link = await findLink(ctx, network.bridge);
   await stopDhcp(network, place);
   if (link) {
     if (!isOurBridge(link, network.name, place.owner)) throw foreignInterface(network.bridge);
-    await runNetworkCommand(ctx, ['ip', 'link', 'delete', 'dev', network.bridge]);
+    await deleteLink(ctx, network.bridge);
     ctx.log(`removed bridge ${network.bridge}`);
   }
   await rm(leaseFilePath(network, place), { force: true });
@@ -82,7 +73,7 @@ export interface NetworkObservation {
 export async function observeNetwork(ctx: HostContext, network: NetworkPlan, place: NetworkPlace): Promise<NetworkObservation> {
   checkName(network);
   const { bridge } = network;
-  const link = (await readLinks(ctx)).find(({ name }) => name === bridge);
+  const link = await findLink(ctx, bridge);
   if (!link) return { state: 'down', reason: `The bridge ${bridge} does not exist.` };
   if (!isOurBridge(link, network.name, place.owner)) {
     return { state: 'down', reason: `The interface ${bridge} exists, but this daemon did not make it.` };

@@ -11,10 +11,15 @@ async function hostNetwork(): Promise<{ links: string; rules: string }> {
   return { links: links.stdout, rules: rules.stdout };
 }
 
-for (const name of ['network', 'relay']) {
+const files = {
+  network: new URL('./testing/network-cases.ts', import.meta.url),
+  relay: new URL('./testing/relay-cases.ts', import.meta.url),
+};
+
+for (const [name, file] of Object.entries(files)) {
   test(`${name}: on real interfaces, in a network namespace, touching nothing outside`, { timeout: 120_000 }, async () => {
     const before = await hostNetwork();
-    await runInNamespace(new URL(`./testing/${name}-cases.ts`, import.meta.url));
+    await runInNamespace(file);
     assert.deepEqual(await hostNetwork(), before);
   });
 }

@@ -7,11 +7,7 @@ import type { HostContext } from './host-context.ts';
  * Runs a network tool; gives its standard output.
  * @throws NakhodaError `network.failed` with the tool's own words, `exec.not-found`, `exec.timeout`.
  */
-export async function runNetworkCommand(
-  ctx: Pick<HostContext, 'signal'>,
-  argv: readonly string[],
-  options: { input?: string } = {},
-): Promise<string> {
+export async function runNetworkCommand(ctx: HostContext, argv: readonly string[], options: { input?: string } = {}): Promise<string> {
   try {
     return (await exec(argv, { signal: ctx.signal, timeoutMs: 10_000, ...options })).stdout;
   } catch (error) {
@@ -26,5 +22,7 @@ export async function runNetworkCommand(
   }
 }
 
-/** A context for cleaning up after a failure or an abort, when the caller's signal has fired already. */
-export const undoContext: Pick<HostContext, 'signal'> = { signal: new AbortController().signal };
+/** The same context for cleaning up after a failure or an abort, when the caller's signal may have fired already. */
+export function undoContext(ctx: HostContext): HostContext {
+  return { signal: new AbortController().signal, log: (line) => ctx.log(line) };
+}

@@ -34,7 +34,10 @@ test('a bridge is made from nothing, mended from anything, left alone when right
   assert.deepEqual(lines(planBridge(network, owner, link({}))), []);
   assert.deepEqual(lines(planBridge(network, owner, link({ up: false }))), [up]);
   assert.deepEqual(lines(planBridge(network, owner, link({ alias: null, up: false, addresses: [] }))), [mark, address, up]);
-  assert.deepEqual(lines(planBridge(network, owner, link({ addresses: ['10.99.0.1/24'] }))), ['ip address delete 10.99.0.1/24 dev nk-lab', address]);
+  assert.deepEqual(lines(planBridge(network, owner, link({ addresses: ['10.99.0.1/24'] }))), [
+    'ip address delete 10.99.0.1/24 dev nk-lab',
+    address,
+  ]);
 });
 
 test("what is not ours is refused: another owner's, an unmarked one, another kind of interface", () => {

@@ -25,7 +25,13 @@ test('plans bridge, gateway and DHCP range by size', () => {
     ['100.64.0.0/16', '100.64.0.1', '100.64.0.10', '100.64.255.254'],
   ] as const;
   for (const [cidr, gateway, from, to] of rows) {
-    assert.deepEqual(planNetwork({ name: 'lab', cidr, dhcp: true }, empty), { name: 'lab', bridge: 'nk-lab', cidr, gateway, dhcp: { from, to } });
+    assert.deepEqual(planNetwork({ name: 'lab', cidr, dhcp: true }, empty), {
+      name: 'lab',
+      bridge: 'nk-lab',
+      cidr,
+      gateway,
+      dhcp: { from, to },
+    });
   }
   assert.equal(planNetwork({ name: 'lab', cidr: '10.77.0.0/24', dhcp: false }, empty).dhcp, null);
 });
@@ -77,7 +83,10 @@ test('refuses what overlaps an address, a route or another network, and says whi
   assert.match(refusal('10.77.0.0/16', host), /10\.77\.0\.1\/24 on interface nk-lab/);
   assert.match(refusal('10.77.0.128/26', host), /nk-lab/);
   assert.equal(refusal('10.78.0.0/24', host), '');
-  assert.match(refusal('10.80.0.0/24', { links: [], routes: [{ destination: '10.80.0.7', device: 'wg0' }] }), /route to 10\.80\.0\.7 by wg0/);
+  assert.match(
+    refusal('10.80.0.0/24', { links: [], routes: [{ destination: '10.80.0.7', device: 'wg0' }] }),
+    /route to 10\.80\.0\.7 by wg0/,
+  );
   assert.match(refusal('10.80.0.0/24', { links: [], routes: [{ destination: '10.0.0.0/8', device: null }] }), /route to 10\.0\.0\.0\/8,/);
   assert.equal(refusal('10.80.0.0/24', { links: [], routes: [{ destination: 'default', device: 'eth0' }] }), '');
   assert.match(refusal('10.80.0.0/24', empty, [{ name: 'down', cidr: '10.80.0.0/16' }]), /of network down/);
@@ -89,7 +98,10 @@ test('an interface of that name is refused unless the same owner made it', async
   assert.throws(() => planNetwork(request, host), { code: 'network.bridge-exists', hint: /ip link delete nk-lab/ });
   assert.throws(() => planNetwork({ ...request, owner: 'other123' }, host), { code: 'network.bridge-exists' });
   assert.equal(planNetwork({ ...request, owner: 'test0001' }, host).bridge, 'nk-lab');
-  const unmarked = (mac: string): HostNetworkFacts => ({ ...host, links: host.links.map((link) => (link.name === 'nk-lab' ? { ...link, alias: null, mac } : link)) });
+  const unmarked = (mac: string): HostNetworkFacts => ({
+    ...host,
+    links: host.links.map((link) => (link.name === 'nk-lab' ? { ...link, alias: null, mac } : link)),
+  });
   assert.throws(() => planNetwork({ ...request, owner: 'test0001' }, unmarked('02:00:00:00:00:01')), { code: 'network.bridge-exists' });
   assert.equal(planNetwork({ ...request, owner: 'test0001' }, unmarked(bridgeMac('test0001', 'lab'))).bridge, 'nk-lab');
 });

@@ -86,11 +86,7 @@ function checkRange(cidr: string): Ipv4Range {
   return range;
 }
 
-function takenRanges(
-  request: NetworkRequest,
-  host: HostNetworkFacts,
-  ownBridge: string | null,
-): { what: string; range: Ipv4Range }[] {
+function takenRanges(request: NetworkRequest, host: HostNetworkFacts, ownBridge: string | null): { what: string; range: Ipv4Range }[] {
   const taken: { what: string; range: Ipv4Range }[] = [];
   const add = (cidr: string, what: string): void => {
     const parsed = parseCidr(cidr);

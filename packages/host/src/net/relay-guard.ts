@@ -37,7 +37,14 @@ export function renderGuardRemoval(owner: NetworkOwner, { localPort, peerPort }:
   const pairs = `${table} pairs { ${peerPort} . ${localPort}, ${localPort} . ${peerPort} }`;
   const ports = `${table} ports { ${localPort}, ${peerPort} }`;
   // To delete what is absent is an error; to add what is present is none.
-  return [...renderTable(table), `add element ${pairs}`, `delete element ${pairs}`, `add element ${ports}`, `delete element ${ports}`, ''].join('\n');
+  return [
+    ...renderTable(table),
+    `add element ${pairs}`,
+    `delete element ${pairs}`,
+    `add element ${ports}`,
+    `delete element ${ports}`,
+    '',
+  ].join('\n');
 }
 
 function renderTable(table: string): string[] {

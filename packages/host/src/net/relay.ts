@@ -1,15 +1,14 @@
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import type { PortPair } from './allocate-port-pair.ts';
+import { findLink } from './apply-plan.ts';
 import type { HelperProgram } from './helper-program.ts';
 import { ensureHelper, findHelper, recordedArgv, stopHelper } from './helper-program.ts';
 import type { HostContext } from './host-context.ts';
-import type { HostLink } from './host-network-facts.ts';
-import { readLinks } from './host-network-facts.ts';
 import type { NetworkOwner } from './interface-names.ts';
 import { isOurTap } from './interface-ownership.ts';
+import { undoContext } from './network-commands.ts';
 import type { GuardOutcome } from './relay-guard.ts';
 import { ensureGuard, observeGuard, removeGuard } from './relay-guard.ts';
 import { ensureTap, removeTap } from './tap.ts';
@@ -42,18 +41,16 @@ export async function ensureRelay(ctx: HostContext, relay: RelaySpec, place: Rel
   if (former && (former.localPort !== relay.localPort || former.peerPort !== relay.peerPort)) {
     await removeGuard(ctx, { owner: place.owner, pair: former });
   }
+  const existed = (await findLink(ctx, relay.tap)) !== null;
+  await using undo = new AsyncDisposableStack();
+  // Of a tie that stood before, a failed repair leaves what is there: above all the guard.
+  if (!existed) undo.defer(() => removeGuard(undoContext(ctx), { owner: place.owner, pair: relay }));
   // The guard first: no moment in which the VM's port is open to others.
   const guard = await ensureGuard(ctx, { owner: place.owner, pair: relay });
-  const existed = (await findTap(ctx, relay.tap)) !== null;
   await ensureTap(ctx, relay, { owner: place.owner });
-  try {
-    await ensureHelper(ctx, program);
-  } catch (error) {
-    const undo = { ...ctx, signal: new AbortController().signal };
-    if (!existed) await removeTap(undo, { tap: relay.tap, owner: place.owner });
-    await removeGuard(undo, { owner: place.owner, pair: relay });
-    throw error;
-  }
+  if (!existed) undo.defer(() => removeTap(undoContext(ctx), { tap: relay.tap, owner: place.owner }));
+  await ensureHelper(ctx, program);
+  undo.move();
   return guard;
 }
 
@@ -63,7 +60,6 @@ export async function removeRelay(ctx: HostContext, relay: RelaySpec, place: Rel
   await stopHelper(program);
   await removeTap(ctx, { tap: relay.tap, owner: place.owner });
   await removeGuard(ctx, { owner: place.owner, pair: relay });
-  await rm(program.logPath, { force: true });
 }
 
 export interface RelayObservation {
@@ -73,9 +69,10 @@ export interface RelayObservation {
 
 /** How the tie is now. Changes nothing. */
 export async function observeRelay(ctx: HostContext, relay: RelaySpec, place: RelayPlace): Promise<RelayObservation> {
-  const tap = await findTap(ctx, relay.tap);
+  const tap = await findLink(ctx, relay.tap);
   if (!tap || !isOurTap(tap, place.owner)) return { state: 'down', reason: `The TAP ${relay.tap} does not exist.` };
-  if (tap.master !== relay.bridge || !tap.up) return { state: 'down', reason: `The TAP ${relay.tap} is not a working port of ${relay.bridge}.` };
+  if (tap.master !== relay.bridge || !tap.up)
+    return { state: 'down', reason: `The TAP ${relay.tap} is not a working port of ${relay.bridge}.` };
   if (!(await findHelper(relayHelper(ctx, relay, place)))) {
     return { state: 'down', reason: `The relay between UDP port ${relay.localPort} and ${relay.tap} does not run.` };
   }
@@ -89,8 +86,7 @@ function relayHelper(ctx: HostContext, relay: RelaySpec, place: RelayPlace): Hel
     argv: ['perl', relayProgram, relay.tap, String(relay.peerPort), String(relay.localPort)],
     recordPath: `${base}.json`,
     logPath: `${base}.log`,
-    ready: async (ref) =>
-      (await udpPortsOf(ref.pid)).includes(relay.peerPort) && ((await findTap(ctx, relay.tap))?.carrier ?? false),
+    ready: async (ref) => (await udpPortsOf(ref.pid)).includes(relay.peerPort) && ((await findLink(ctx, relay.tap))?.carrier ?? false),
   };
 }
 
@@ -98,8 +94,4 @@ function relayHelper(ctx: HostContext, relay: RelaySpec, place: RelayPlace): Hel
 function formerPair(argv: readonly string[] | null): PortPair | null {
   const [peerPort, localPort] = argv?.slice(-2).map(Number) ?? [];
   return peerPort === undefined || localPort === undefined ? null : { localPort, peerPort };
-}
-
-async function findTap(ctx: HostContext, tap: string): Promise<HostLink | null> {
-  return (await readLinks(ctx)).find(({ name }) => name === tap) ?? null;
 }

@@ -1,12 +1,21 @@
 import { randomBytes } from 'node:crypto';
 
-import { NakhodaError } from '@nakhoda/schema';
-
-import { type Frame, FrameReader } from './frame-reader.ts';
+import type { Frame } from './frame-reader.ts';
 import type { GuestChannel, GuestCommand } from './guest-channel.ts';
 import { parseIpAddresses } from './ip-addresses.ts';
 import { Mutex } from './mutex.ts';
-import type { SerialHub, SerialHubSession } from './serial-hub.ts';
+import {
+  damagedError,
+  fileError,
+  interruptedError,
+  lostOutputError,
+  noShellError,
+  noSpaceError,
+  notStartedError,
+  timeoutError,
+} from './serial-errors.ts';
+import type { SerialHub } from './serial-hub.ts';
+import { SerialOperation } from './serial-operation.ts';
 import { base64Lines, execScript, uploadCommand, uploadPath } from './serial-script.ts';
 
 export interface SerialShellOptions {
@@ -31,7 +40,7 @@ export function createSerialShell(hub: SerialHub, options: SerialShellOptions = 
   const turns = new Mutex();
 
   /** Waits for the prompt, asking for it with an empty line. */
-  async function atPrompt(operation: Operation, timeoutMs: number): Promise<boolean> {
+  async function atPrompt(operation: SerialOperation, timeoutMs: number): Promise<boolean> {
     const deadline = Math.min(performance.now() + timeoutMs, operation.deadline);
     const seen = (): boolean => endsWithPrompt(hub.backlog, prompt);
     // The last command's prompt may be on its way; asking for one more would confuse the next command.
@@ -44,11 +53,11 @@ export function createSerialShell(hub: SerialHub, options: SerialShellOptions = 
   }
 
   /** One turn at the console, from a prompt on. Whatever happens, the console is left usable. */
-  function turn<T>(timeoutMs: number, signal: AbortSignal | undefined, work: (operation: Operation) => Promise<T>): Promise<T> {
+  function turn<T>(timeoutMs: number, signal: AbortSignal | undefined, work: (operation: SerialOperation) => Promise<T>): Promise<T> {
     const deadline = performance.now() + timeoutMs;
     return turns.run(async () => {
       signal?.throwIfAborted();
-      const operation = new Operation(hub, deadline, signal);
+      const operation = new SerialOperation(hub, deadline, signal);
       try {
         if (!(await atPrompt(operation, promptTimeoutMs))) throw noShellError(prompt);
         return await work(operation);
@@ -62,7 +71,7 @@ export function createSerialShell(hub: SerialHub, options: SerialShellOptions = 
   }
 
   /** Ends what runs, removes its files, and gives the console its echo back. */
-  async function recover(operation: Operation): Promise<void> {
+  async function recover(operation: SerialOperation): Promise<void> {
     operation.lastWords(5_000);
     operation.type(interrupt);
     if (!(await atPrompt(operation, 5_000))) return;
@@ -72,7 +81,7 @@ export function createSerialShell(hub: SerialHub, options: SerialShellOptions = 
   }
 
   /** Hands `data` to the guest's shell command `then`, and gives the frames that follow to `onFrame` until it is content. */
-  async function upload(operation: Operation, data: Uint8Array, then: string, onFrame: (frame: Frame) => boolean): Promise<void> {
+  async function upload(operation: SerialOperation, data: Uint8Array, then: string, onFrame: (frame: Frame) => boolean): Promise<void> {
     operation.type(`${uploadCommand(operation.id, data, then)}\n`);
     operation.typed = true;
     let done = false;
@@ -134,7 +143,7 @@ export function createSerialShell(hub: SerialHub, options: SerialShellOptions = 
       return turns.run(async () => {
         signal?.throwIfAborted();
         if (hub.closed) return false;
-        const operation = new Operation(hub, deadline, signal);
+        const operation = new SerialOperation(hub, deadline, signal);
         try {
           return await atPrompt(operation, timeoutMs);
         } catch (error) {
@@ -186,69 +195,6 @@ export function createSerialShell(hub: SerialHub, options: SerialShellOptions = 
   };
 }
 
-/** A session of the hub for one turn: what is printed, in frames, and a wait that every end of things interrupts. */
-class Operation {
-  readonly id = randomId();
-  typed = false;
-  onFrame: (frame: Frame) => void = () => undefined;
-  deadline: number;
-  readonly #session: SerialHubSession;
-  #signal: AbortSignal | undefined;
-  #gone = false;
-  #wake: () => void = () => undefined;
-  readonly #onAbort = (): void => this.#wake();
-
-  constructor(hub: SerialHub, deadline: number, signal: AbortSignal | undefined) {
-    this.deadline = deadline;
-    this.#signal = signal;
-    this.#session = hub.open().session;
-    const frames = new FrameReader(this.id);
-    this.#session.onData((data) => {
-      for (const frame of frames.push(data)) this.onFrame(frame);
-      this.#wake();
-    });
-    this.#session.onClose(() => {
-      this.#gone = true;
-      this.#wake();
-    });
-    signal?.addEventListener('abort', this.#onAbort);
-  }
-
-  type(text: string): void {
-    this.#session.write(Buffer.from(text, 'latin1'));
-  }
-
-  /** Gives a failed operation `ms` more for cleaning up, whatever its signal says. */
-  lastWords(ms: number): void {
-    this.deadline = performance.now() + ms;
-    this.#signal?.removeEventListener('abort', this.#onAbort);
-    this.#signal = undefined;
-    this.onFrame = () => undefined;
-  }
-
-  /** True as soon as `condition` holds, false at the deadline. Looks again at each output. */
-  async until(condition: () => boolean, deadline = this.deadline): Promise<boolean> {
-    for (;;) {
-      this.#signal?.throwIfAborted();
-      if (condition()) return true;
-      if (this.#gone) throw goneError();
-      const left = Math.min(deadline, this.deadline) - performance.now();
-      if (left <= 0) return false;
-      const { promise, resolve } = Promise.withResolvers<void>();
-      this.#wake = resolve;
-      // A timer holds at most 2^31 - 1 ms.
-      const timer = setTimeout(resolve, Math.min(left, 2_147_483_647));
-      await promise;
-      clearTimeout(timer);
-    }
-  }
-
-  close(): void {
-    this.#signal?.removeEventListener('abort', this.#onAbort);
-    this.#session.close();
-  }
-}
-
 /** True when a console's last line is the prompt, with the cursor behind it. */
 export function endsWithPrompt(output: Uint8Array, prompt: string): boolean {
   const tail = Buffer.from(output.subarray(-256)).toString('latin1');
@@ -276,68 +222,7 @@ async function retryDamaged<T>(work: () => Promise<T>): Promise<T> {
       return await work();
     } catch (error) {
       if (!(error instanceof DamagedError)) throw error;
-      if (tries === 3) {
-        throw new NakhodaError('guest.exec-failed', {
-          message: 'What was sent over the serial console arrived damaged three times, or could not be written to /tmp.',
-          hint: 'Leave the console alone while a command runs, or install the guest agent.',
-        });
-      }
+      if (tries === 3) throw damagedError();
     }
   }
-}
-
-function noShellError(prompt: string): NakhodaError {
-  return new NakhodaError('guest.no-agent', {
-    message: `No guest agent answers, and the serial console does not show the prompt "${prompt}".`,
-    hint: 'Wait until the guest has booted, end what runs on its console, or install qemu-guest-agent in it.',
-  });
-}
-
-function goneError(): NakhodaError {
-  return new NakhodaError('guest.not-running', {
-    message: "The VM's serial port was closed; the VM has stopped.",
-    hint: 'Start the VM and try again.',
-  });
-}
-
-function timeoutError(): NakhodaError {
-  return new NakhodaError('guest.timeout', {
-    message: 'The command did not end within its time limit and was killed.',
-    hint: 'Give it more time, or look at the console for what it waits for.',
-  });
-}
-
-function interruptedError(): NakhodaError {
-  return new NakhodaError('guest.exec-failed', {
-    message: 'The command was interrupted at the serial console.',
-    hint: 'Run it again, and leave the console alone meanwhile.',
-  });
-}
-
-function notStartedError(program: string): NakhodaError {
-  return new NakhodaError('guest.exec-failed', {
-    message: `The guest has no program "${program}".`,
-    hint: 'Check the name; a shell line needs `sh -c`.',
-  });
-}
-
-function noSpaceError(): NakhodaError {
-  return new NakhodaError('guest.exec-failed', {
-    message: 'The guest could not make the files for the output in /tmp.',
-    hint: 'Make space in /tmp of the guest.',
-  });
-}
-
-function lostOutputError(): NakhodaError {
-  return new NakhodaError('guest.exec-failed', {
-    message: "The command ran, but part of its output was lost among the console's other output.",
-    hint: 'Run it again, or install the guest agent, which has a channel of its own.',
-  });
-}
-
-function fileError(path: string, reason: string): NakhodaError {
-  return new NakhodaError('guest.file-failed', {
-    message: `The guest could not read or write ${path}: ${reason || 'no reason given'}.`,
-    hint: 'Check the path and the free space in the guest.',
-  });
 }

@@ -44,7 +44,8 @@ export async function probeIso(path: string): Promise<IsoProbe> {
     if (!/^(CD001|BEA01|BOOT2|NSR0[23]|TEA01)$/.test(identifier)) break;
     identifiers.push(identifier);
     // El Torito 1.0, figure 7: a boot record descriptor has type 0.
-    if (identifier === 'CD001' && descriptor[0] === 0 && descriptor.toString('latin1', 7, 30) === 'EL TORITO SPECIFICATION') bootable = true;
+    if (identifier === 'CD001' && descriptor[0] === 0 && descriptor.toString('latin1', 7, 30) === 'EL TORITO SPECIFICATION')
+      bootable = true;
   }
   const hybrid = head[510] === 0x55 && head[511] === 0xaa;
   if (identifiers.includes('CD001')) return { format: 'iso9660', bootable, hybrid };

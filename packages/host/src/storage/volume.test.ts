@@ -74,7 +74,10 @@ test('a folder of the pool that is a link leads nowhere', async () => {
   const root = join(folder, 'tricked');
   await mkdir(root);
   await symlink(join(folder, 'outside', 'iso'), join(root, 'iso'));
-  await assert.rejects(resolveVolume('local:iso/secret.iso', { local: root }), { code: 'storage.volume-refused', message: /outside its pool/ });
+  await assert.rejects(resolveVolume('local:iso/secret.iso', { local: root }), {
+    code: 'storage.volume-refused',
+    message: /outside its pool/,
+  });
 });
 
 test('discs are told from what only looks like one', async () => {
@@ -118,7 +121,14 @@ test('pools tell their size; a disk beyond it is refused', async () => {
   const usage = await poolUsage(pools.local);
   assert.ok(usage.totalBytes > 0 && usage.freeBytes <= usage.totalBytes);
   const [pool] = await listPools({ local: pools.local }, { node: 'local' });
-  assert.partialDeepStrictEqual(pool, { name: 'local', node: 'local', kind: 'directory', path: pools.local, totalBytes: usage.totalBytes, content: ['images', 'iso'] });
+  assert.partialDeepStrictEqual(pool, {
+    name: 'local',
+    node: 'local',
+    kind: 'directory',
+    path: pools.local,
+    totalBytes: usage.totalBytes,
+    content: ['images', 'iso'],
+  });
   await assert.rejects(poolUsage(join(folder, 'none')), { code: 'storage.failed' });
   const small = { name: 'local', totalBytes: 10 * 1024 ** 3 };
   checkDiskSize(small.totalBytes, small);

@@ -24,7 +24,11 @@ const useTcg = 'Nothing to do: QEMU guests run under TCG instead. On a host with
 export function judgeProbeRun(run: ProbeRun): ProbeVerdict {
   const [longWord, saveWord] = probeWords;
   if (run.exitCode === probeExitCode && run.output.includes(probeWords.join(''))) {
-    return { ok: true, reason: `A probe guest came to 64-bit long mode and worked there at full speed, in ${run.seconds} s.`, lasting: true };
+    return {
+      ok: true,
+      reason: `A probe guest came to 64-bit long mode and worked there at full speed, in ${run.seconds} s.`,
+      lasting: true,
+    };
   }
   if (/resource busy|EBUSY/i.test(run.output)) {
     return {
@@ -52,7 +56,12 @@ export function judgeProbeRun(run: ProbeRun): ProbeVerdict {
     };
   }
   if (run.timedOut) {
-    return { ok: false, reason: `KVM opens, but its probe guest ${progress} and reported no more within ${run.seconds} s.`, remedy: useTcg, lasting: false };
+    return {
+      ok: false,
+      reason: `KVM opens, but its probe guest ${progress} and reported no more within ${run.seconds} s.`,
+      remedy: useTcg,
+      lasting: false,
+    };
   }
   const lastLine = run.output.trim().split('\n').at(-1) ?? '';
   return {

@@ -61,7 +61,8 @@ async function whyDeviceIsClosed(): Promise<{ reason: string; remedy: string } |
     }
     return {
       reason: 'There is no /dev/kvm: the processor or this virtual machine offers no virtualization, or the module is not loaded.',
-      remedy: 'Enable VT-x or AMD-V in the firmware set-up (nested virtualization, in a virtual machine), then: modprobe kvm_intel or kvm_amd',
+      remedy:
+        'Enable VT-x or AMD-V in the firmware set-up (nested virtualization, in a virtual machine), then: modprobe kvm_intel or kvm_amd',
     };
   }
 }

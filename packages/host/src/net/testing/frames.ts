@@ -18,7 +18,9 @@ export function arpRequest(options: { mac: string; address: string; target: stri
 }
 
 export function isArpReply(frame: Buffer, from: string): boolean {
-  return frame.length >= 42 && frame.readUInt16BE(12) === 0x0806 && frame.readUInt16BE(20) === 2 && frame.subarray(28, 32).equals(ipBytes(from));
+  return (
+    frame.length >= 42 && frame.readUInt16BE(12) === 0x0806 && frame.readUInt16BE(20) === 2 && frame.subarray(28, 32).equals(ipBytes(from))
+  );
 }
 
 /** An ICMP echo request in an IPv4 packet of `packetBytes` (RFC 791, RFC 792). */
@@ -35,7 +37,13 @@ export function echoRequest(options: { mac: string; address: string; toMac: stri
 }
 
 export function isEchoReply(frame: Buffer, from: string): boolean {
-  return frame.length >= 42 && frame.readUInt16BE(12) === 0x0800 && frame[23] === 1 && frame.subarray(26, 30).equals(ipBytes(from)) && frame[34] === 0;
+  return (
+    frame.length >= 42 &&
+    frame.readUInt16BE(12) === 0x0800 &&
+    frame[23] === 1 &&
+    frame.subarray(26, 30).equals(ipBytes(from)) &&
+    frame[34] === 0
+  );
 }
 
 function checksum(data: Buffer): number {

@@ -6,14 +6,17 @@ import { fileURLToPath } from 'node:url';
 import { exec } from '../../exec.ts';
 import { waitFor } from '../../wait.ts';
 
+/** The program and arguments that run another in a network namespace of its own. */
+function inFreshNamespace(argv: readonly string[]): { program: string; args: string[] } {
+  return { program: 'unshare', args: ['--net', '--', ...argv] };
+}
+
 /** Runs a file of `node:test` cases in a fresh network namespace with lo up. Throws with its output when one fails. */
 export async function runInNamespace(file: URL): Promise<void> {
   const { NODE_TEST_CONTEXT: _inherited, ...env } = process.env;
   const up = 'ip link set dev lo up && exec "$@"';
-  const child = spawn('unshare', ['--net', '--', 'sh', '-c', up, 'sh', process.execPath, '--test-reporter=spec', fileURLToPath(file)], {
-    env,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const { program, args } = inFreshNamespace(['sh', '-c', up, 'sh', process.execPath, '--test-reporter=spec', fileURLToPath(file)]);
+  const child = spawn(program, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
   const output: Buffer[] = [];
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => output.push(chunk));
   const [code] = (await once(child, 'close')) as [number | null];
@@ -34,7 +37,8 @@ export interface GuestNamespace {
 /** Lives as long as this process at the most: its holder reads from a pipe of ours. */
 export async function createGuestNamespace(): Promise<Omit<GuestNamespace, 'mac'>> {
   const own = readlinkSync('/proc/self/ns/net');
-  const holder = spawn('unshare', ['--net', '--', 'cat'], { stdio: ['pipe', 'ignore', 'inherit'] });
+  const { program, args } = inFreshNamespace(['cat']);
+  const holder = spawn(program, args, { stdio: ['pipe', 'ignore', 'inherit'] });
   const { pid } = holder;
   if (pid === undefined) throw new Error('unshare did not start');
   const entered = await waitFor(() => readlinkSync(`/proc/${pid}/ns/net`) !== own, { timeoutMs: 5_000, pollMs: 5 });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
@@ -7,7 +7,7 @@ import { afterEach, beforeEach, test } from 'node:test';
 import { readJsonFile } from '../../atomic-file.ts';
 import { exec } from '../../exec.ts';
 import type { ProcessRef } from '../../process.ts';
-import { isAlive, waitForExit } from '../../process.ts';
+import { isAlive, processArgv, waitForExit } from '../../process.ts';
 import type { NetworkPlace } from '../ensure-network.ts';
 import { ensureNetwork, leaseFilePath, observeNetwork, removeNetwork } from '../ensure-network.ts';
 import type { HostContext } from '../host-context.ts';
@@ -36,7 +36,10 @@ beforeEach(async () => {
 
 afterEach(async () => {
   await removeNetwork(ctx, lab, place);
-  assert.deepEqual((await readLinks()).map(({ name }) => name), ['lo', ...(await inherited())]);
+  assert.deepEqual(
+    (await readLinks()).map(({ name }) => name),
+    ['lo', ...(await inherited())],
+  );
   assert.deepEqual(await dnsmasqs(), []);
   await rm(folder, { recursive: true });
 });
@@ -47,9 +50,9 @@ async function inherited(): Promise<string[]> {
   return (JSON.parse(stdout) as { ifname: string }[]).map(({ ifname }) => ifname).filter((name) => name !== 'lo');
 }
 
-async function dnsmasqs(): Promise<string[]> {
-  const { stdout } = await exec(['pgrep', '--full', '--list-full', `^dnsmasq .*${folder}`], { okExitCodes: [0, 1] });
-  return stdout.split('\n').filter((line) => line !== '');
+async function dnsmasqs(): Promise<number[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
+  return pids.filter((pid) => processArgv(pid)?.[0] === 'dnsmasq' && processArgv(pid)?.some((part) => part.includes(folder)));
 }
 
 async function dnsmasqRef(): Promise<ProcessRef> {
@@ -66,11 +69,13 @@ async function askForLease(guest: GuestNamespace, name: string): Promise<Record<
   await writeFile(script, `#!/bin/sh\n[ "$1" = bound ] || exit 0\n${act}\nenv > ${told}\n`, { mode: 0o700 });
   await guest.run(['busybox', 'udhcpc', '-f', '-n', '-q', '-t', '10', '-T', '1', '-i', 'eth0', '-s', script]);
   const lines = (await readFile(told, 'utf8')).split('\n');
-  return Object.fromEntries(lines.filter((line) => line.includes('=')).map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]));
+  return Object.fromEntries(
+    lines.filter((line) => line.includes('=')).map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
+  );
 }
 
 async function ping(guest: GuestNamespace, address: string): Promise<void> {
-  await guest.run(['ping', '-n', '-c', '2', '-i', '0.2', '-W', '2', address]);
+  await guest.run(['busybox', 'ping', '-c', '2', '-W', '2', address]);
 }
 
 test('two guests get leases, reach each other and the host, and are known by address', async () => {
@@ -91,10 +96,7 @@ test('two guests get leases, reach each other and the host, and are known by add
 
   const leases = await readLeases(leaseFilePath(lab, place));
   const neighbours = await readNeighbours(ctx, lab.bridge);
-  assert.deepEqual(
-    leases.map(({ mac }) => mac).sort(),
-    [...macs].sort(),
-  );
+  assert.deepEqual(leases.map(({ mac }) => mac).sort(), [...macs].sort());
   assert.deepEqual(mergeAddresses({ leases, neighbours, vms: new Map([[macs[0], 100]]) }), [
     { mac: macs[0], address: toldA['ip'], source: 'lease', vmid: 100 },
     { mac: macs[1], address: toldB['ip'], source: 'lease' },
@@ -181,12 +183,18 @@ test('an interface of somebody else is refused and left alone', async () => {
 test('a network that cannot be finished leaves nothing', async () => {
   await writeFile(join(folder, 'run'), 'a file where the folder should be');
   await assert.rejects(ensureNetwork(ctx, lab, place));
-  assert.equal((await readLinks()).some(({ name }) => name === lab.bridge), false);
+  assert.equal(
+    (await readLinks()).some(({ name }) => name === lab.bridge),
+    false,
+  );
   await rm(join(folder, 'run'));
   const aborted = new AbortController();
   const abortAtDhcp = { signal: aborted.signal, log: (): void => aborted.abort(new Error('cancelled')) };
   await assert.rejects(ensureNetwork(abortAtDhcp, lab, place));
-  assert.equal((await readLinks()).some(({ name }) => name === lab.bridge), false);
+  assert.equal(
+    (await readLinks()).some(({ name }) => name === lab.bridge),
+    false,
+  );
   assert.deepEqual(await dnsmasqs(), []);
 });
 

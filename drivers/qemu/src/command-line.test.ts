@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { commandLine } from './command-line.ts';
+import type { MachineSpec } from '@nakhoda/driver';
+
+const spec: MachineSpec = {
+  vmid: 101,
+  name: 'web',
+  uuid: '0b1d2c3e-0000-4000-8000-000000000101',
+  cores: 2,
+  memoryMiB: 256,
+  directory: '/srv/images/101',
+  runtimeDirectory: '/run/n/101',
+  disks: [{ slot: 'disk0', path: '/srv/images/101/disk0.qcow2', format: 'qcow2', sizeBytes: 1024 }],
+  cdrom: '/srv/iso/tiny.iso',
+  nics: [{ slot: 'net0', mac: '52:54:00:00:00:65', attachment: { kind: 'tap', tap: 'nk101-0' } }],
+};
+const plan = { program: 'qemu-system-x86_64', machineType: 'pc-q35-7.2', accelerator: 'tcg' } as const;
+
+test('a VM with a disk, a CD and a NIC', () => {
+  assert.equal(
+    commandLine(spec, plan).join('\n'),
+    `qemu-system-x86_64
+-nodefaults
+-no-user-config
+-sandbox
+on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny
+-name
+guest=web
+-uuid
+0b1d2c3e-0000-4000-8000-000000000101
+-machine
+type=pc-q35-7.2,usb=off,vmport=off
+-accel
+tcg,thread=multi,tb-size=256
+-cpu
+max
+-smp
+cpus=2,sockets=1,cores=2,threads=1
+-m
+size=256M
+-rtc
+base=utc
+-display
+none
+-vga
+none
+-boot
+menu=off,strict=on
+-S
+-action
+shutdown=pause,panic=pause
+-global
+ICH9-LPC.disable_s3=1
+-global
+ICH9-LPC.disable_s4=1
+-chardev
+socket,id=qmp,path=/run/n/101/qmp.sock,server=on,wait=off
+-mon
+chardev=qmp,mode=control
+-chardev
+socket,id=serial0,path=/run/n/101/serial.sock,server=on,wait=off
+-device
+{"driver":"isa-serial","id":"serial0-device","chardev":"serial0"}
+-device
+{"driver":"virtio-serial-pci","id":"channels","bus":"pcie.0","addr":"0x2"}
+-chardev
+socket,id=agent,path=/run/n/101/agent.sock,server=on,wait=off
+-device
+{"driver":"virtserialport","id":"agent-device","chardev":"agent","name":"org.qemu.guest_agent.0"}
+-object
+{"qom-type":"rng-random","id":"rng0","filename":"/dev/urandom"}
+-device
+{"driver":"virtio-rng-pci","id":"rng0-device","rng":"rng0","bus":"pcie.0","addr":"0x3"}
+-device
+{"driver":"pvpanic","id":"pvpanic0"}
+-blockdev
+{"driver":"file","node-name":"cd0-file","filename":"/srv/iso/tiny.iso","read-only":true}
+-blockdev
+{"driver":"raw","node-name":"cd0","file":"cd0-file","read-only":true}
+-device
+{"driver":"ide-cd","id":"cd0-device","bus":"ide.0","drive":"cd0","bootindex":0}
+-blockdev
+{"driver":"file","node-name":"disk0-file","filename":"/srv/images/101/disk0.qcow2","discard":"unmap"}
+-blockdev
+{"driver":"qcow2","node-name":"disk0","file":"disk0-file","discard":"unmap"}
+-device
+{"driver":"virtio-blk-pci","id":"disk0-device","bus":"pcie.0","addr":"0x4","drive":"disk0","serial":"disk0","bootindex":1}
+-netdev
+tap,id=net0,ifname=nk101-0,script=no,downscript=no,vhost=off
+-device
+{"driver":"virtio-net-pci","id":"net0-device","bus":"pcie.0","addr":"0x10","netdev":"net0","mac":"52:54:00:00:00:65","romfile":""}`,
+  );
+});
+
+test('KVM gives the guest the processor of the host', () => {
+  const argv = commandLine(spec, { ...plan, accelerator: 'kvm' });
+  assert.deepEqual(argv.slice(argv.indexOf('-accel'), argv.indexOf('-smp')), ['-accel', 'kvm', '-cpu', 'host']);
+});
+
+test('a drive without a CD, no disks, a NIC without a cable', () => {
+  const bare = commandLine(
+    { ...spec, cdrom: null, disks: [], nics: [{ slot: 'net3', mac: '52:54:00:00:00:66', attachment: { kind: 'none' } }] },
+    plan,
+  );
+  assert.deepEqual(bare.slice(bare.indexOf('{"driver":"pvpanic","id":"pvpanic0"}') + 1), [
+    '-device',
+    '{"driver":"ide-cd","id":"cd0-device","bus":"ide.0"}',
+    '-netdev',
+    'hubport,id=net3,hubid=3',
+    '-device',
+    '{"driver":"virtio-net-pci","id":"net3-device","bus":"pcie.0","addr":"0x13","netdev":"net3","mac":"52:54:00:00:00:66","romfile":""}',
+  ]);
+});
+
+test('a device keeps its place when another is added', () => {
+  const disk = (slot: string) => ({ slot, path: `/srv/${slot}`, format: 'qcow2' as const, sizeBytes: 1 });
+  const addresses = (slots: string[]) =>
+    commandLine({ ...spec, disks: slots.map(disk) }, plan).flatMap((argument) => {
+      const found = /"id":"(disk\d)-device".*"addr":"(0x\w+)"/.exec(argument);
+      return found ? [[found[1], found[2]]] : [];
+    });
+  assert.deepEqual(addresses(['disk1']), [['disk1', '0x5']]);
+  assert.deepEqual(addresses(['disk0', 'disk1', 'disk9']), [
+    ['disk0', '0x4'],
+    ['disk1', '0x5'],
+    ['disk9', '0xd'],
+  ]);
+});
+
+test('nothing in a path becomes an option', () => {
+  const argv = commandLine({ ...spec, runtimeDirectory: '/run/a,server=off', cdrom: '/iso/a",b.iso' }, plan);
+  assert.ok(argv.includes('socket,id=qmp,path=/run/a,,server=off/qmp.sock,server=on,wait=off'));
+  assert.ok(argv.includes('{"driver":"file","node-name":"cd0-file","filename":"/iso/a\\",b.iso","read-only":true}'));
+});

@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import {
+  begin,
+  emptyStore,
+  findReady,
+  finish,
+  hardwareDifferences,
+  mark,
+  remove,
+  type SnapshotStore,
+  toSnapshots,
+} from './snapshot-tree.ts';
+
+const take = (store: SnapshotStore, name: string): SnapshotStore => finish(begin(store, entry(name)), name);
+const entry = (name: string) => ({
+  name,
+  description: '',
+  createdAt: '2026-01-01T00:00:00.000Z',
+  memory: false,
+  disks: ['disk0'],
+  hardware: null,
+});
+const shape = (store: SnapshotStore) => Object.fromEntries(toSnapshots(store).map(({ name, parent }) => [name, parent]));
+
+test('snapshots grow from the current one', () => {
+  const chain = ['a', 'b', 'c'].reduce(take, emptyStore);
+  assert.deepEqual(shape(chain), { a: null, b: 'a', c: 'b' });
+  const branch = take({ ...chain, current: 'a' }, 'd');
+  assert.deepEqual(shape(branch), { a: null, b: 'a', c: 'b', d: 'a' });
+  assert.deepEqual(
+    toSnapshots(branch).filter((snapshot) => snapshot.current),
+    [{ name: 'd', parent: 'a', description: '', createdAt: '2026-01-01T00:00:00.000Z', memory: false, current: true }],
+  );
+});
+
+test('children and "you are here" move up when one goes', () => {
+  const chain = ['a', 'b', 'c'].reduce(take, emptyStore);
+  const middle = remove(chain, 'b');
+  assert.deepEqual(shape(middle), { a: null, c: 'a' });
+  assert.equal(middle.current, 'c');
+  const last = remove(middle, 'c');
+  assert.equal(last.current, 'a');
+  assert.equal(remove(last, 'a').current, null);
+  assert.equal(remove(last, 'nowhere'), last);
+});
+
+test('what is not whole is not listed, and cannot be restored', () => {
+  const store = begin(take(emptyStore, 'a'), entry('b'));
+  assert.deepEqual(shape(store), { a: null });
+  assert.equal(store.current, 'a');
+  assert.equal(findReady(store, 'b'), null);
+  assert.equal(findReady(mark(store, 'a', 'deleting'), 'a'), null);
+});
+
+test('memory fits the hardware it was taken on', () => {
+  const hardware = { machineType: 'pc-q35-7.2', accelerator: 'tcg', cores: 1, memoryMiB: 128, disks: ['disk0'], nics: [] };
+  assert.deepEqual(hardwareDifferences(hardware, { ...hardware, disks: ['disk0'] }), []);
+  assert.deepEqual(hardwareDifferences(hardware, { ...hardware, cores: 2, accelerator: 'kvm' }), [
+    'accelerator was tcg and is kvm',
+    'cores was 1 and is 2',
+  ]);
+});

@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import type { MachineSpec } from '@nakhoda/driver';
+import type { Capabilities } from '@nakhoda/schema';
+
+import { validateSpec } from './validate.ts';
+
+const capabilities: Capabilities = {
+  snapshots: null,
+  serial: true,
+  guest: null,
+  nicBackends: ['tap', 'none'],
+  diskFormat: 'qcow2',
+  maxCores: 4,
+  minMemoryMiB: 16,
+  maxMemoryMiB: 1024,
+};
+const disk = { slot: 'disk0', path: '/images/101/disk0.qcow2', format: 'qcow2', sizeBytes: 1024 } as const;
+const nic = { slot: 'net0', mac: '52:54:00:00:00:65', attachment: { kind: 'tap', tap: 'nk101-0' } } as const;
+const good: MachineSpec = {
+  vmid: 101,
+  name: 'web',
+  uuid: '0b1d2c3e-0000-4000-8000-000000000101',
+  cores: 1,
+  memoryMiB: 128,
+  directory: '/images/101',
+  runtimeDirectory: '/run/101',
+  disks: [disk],
+  cdrom: null,
+  nics: [nic],
+};
+const fields = (bad: Partial<MachineSpec>): string[] => validateSpec({ ...good, ...bad }, capabilities).map(({ field }) => field);
+
+test('a good spec has no fault, and several faults are all told', () => {
+  assert.deepEqual(fields({}), []);
+  assert.deepEqual(fields({ cores: 0, memoryMiB: 1, name: '' }), ['name', 'cores', 'memoryMiB']);
+});
+
+// The contract suite has the rest; these are QEMU's and Linux's own.
+for (const [title, bad, expected] of [
+  ['a socket path that Linux does not take', { runtimeDirectory: `/${'x'.repeat(100)}` }, ['runtimeDirectory']],
+  ['a path with a zero byte', { cdrom: '/a\0b' }, ['cdrom']],
+  ['a disk of VirtualBox', { disks: [{ ...disk, format: 'vdi' }] }, ['disks.0.format']],
+  ['two disks in one file', { disks: [disk, { ...disk, slot: 'disk1' }] }, ['disks']],
+  ['a multicast MAC', { nics: [{ ...nic, mac: '53:54:00:00:00:65' }] }, ['nics.0.mac']],
+  ['a TAP with an option in its name', { nics: [{ ...nic, attachment: { kind: 'tap', tap: 'a,b=c' } }] }, ['nics.0.attachment']],
+  ['a TAP with too long a name', { nics: [{ ...nic, attachment: { kind: 'tap', tap: 'x'.repeat(16) } }] }, ['nics.0.attachment']],
+] as [string, Partial<MachineSpec>, string[]][]) {
+  test(`refused: ${title}`, () => assert.deepEqual(fields(bad), expected));
+}

@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+
+import { parseMachine, parseRegistry } from './machine-file.ts';
+
+const fixture = (name: string): string => readFileSync(new URL(`./fixtures/${name}`, import.meta.url), 'utf8');
+const machine = parseMachine(fixture('nakhoda-100.vbox'));
+
+test('the registry tells its machines and the global extra data', () => {
+  assert.deepEqual(parseRegistry(fixture('VirtualBox.xml')), {
+    machines: [{ uuid: '11111111-2222-3333-4444-555555555555', file: '/tmp/nakhoda-data/images/100/nakhoda-100/nakhoda-100.vbox' }],
+    extraData: { 'GUI/Settings/ExpertMode': 'true', 'GUI/SuppressMessages': 'all' },
+  });
+  assert.deepEqual(parseRegistry('<?xml version="1.0"?><VirtualBox><Global><MachineRegistry/></Global></VirtualBox>').machines, []);
+});
+
+test('a machine file tells identity and state', () => {
+  assert.equal(machine?.uuid, '11111111-2222-3333-4444-555555555555');
+  assert.equal(machine.name, 'nakhoda-100');
+  assert.equal(machine.savedState, false);
+  assert.equal(machine.extraData['VBoxInternal/HM/FallbackToIEM'], '1');
+});
+
+test('a machine file tells the snapshot tree, with descriptions of several lines', () => {
+  const [first, second, third] = machine?.snapshots ?? [];
+  assert.deepEqual(first, {
+    uuid: '8dd5e589-15e3-4b6c-b5dc-78fbea3cafea',
+    name: 's1',
+    description: 'd "s1,m"\nü',
+    takenAt: Date.UTC(2026, 10, 23, 14, 41, 32),
+    memory: true,
+    parentUuid: null,
+  });
+  assert.deepEqual([second?.name, second?.memory, second?.parentUuid], ['s2', true, first.uuid]);
+  assert.deepEqual([third?.name, third?.memory, third?.parentUuid], ['s3', false, first.uuid]);
+  assert.equal(machine?.snapshots.length, 3);
+  assert.equal(machine?.currentSnapshotUuid, third?.uuid);
+});
+
+test('a machine file tells its drives, each with the image at the bottom of its chain', () => {
+  assert.deepEqual(machine?.controllers.map(({ name }) => name), ['ide']);
+  assert.deepEqual(machine.attachments, [
+    {
+      controller: 'ide',
+      port: 0,
+      device: 0,
+      type: 'HardDisk',
+      mediumUuid: '51371eac-c31b-444b-b677-cbbf48485d0d',
+      baseLocation: '/tmp/nakhoda-data/images/100/disk0.vdi',
+    },
+    {
+      controller: 'ide',
+      port: 1,
+      device: 0,
+      type: 'DVD',
+      mediumUuid: 'c61eb6b8-93c6-4c68-94a0-c685ec135cb5',
+      baseLocation: '/tmp/nakhoda-data/tiny.iso',
+    },
+  ]);
+});
+
+test('an empty machine, a saved state, and what is no machine', () => {
+  const minimal = (attributes: string): string => `<VirtualBox><Machine uuid="{AB}" name="x" ${attributes}><Hardware/></Machine></VirtualBox>`;
+  assert.deepEqual(parseMachine(minimal(''))?.snapshots, []);
+  assert.deepEqual(parseMachine(minimal(''))?.attachments, []);
+  assert.equal(parseMachine(minimal('stateFile="Snapshots/x.sav"'))?.savedState, true);
+  assert.equal(parseMachine('<VirtualBox><Global/></VirtualBox>'), null);
+  assert.equal(parseMachine(''), null);
+});

@@ -1,0 +1,38 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+
+import fc from 'fast-check';
+
+import { parseMachine } from './machine-file.ts';
+import { listSnapshots, safeDescription } from './snapshot-plan.ts';
+
+test('the tree is told by names, with the memory that a rollback would bring back', () => {
+  const machine = parseMachine(readFileSync(new URL('./fixtures/nakhoda-100.vbox', import.meta.url), 'utf8'));
+  assert.ok(machine);
+  const common = { description: 'd "s1,m"\nü', createdAt: '2026-11-23T14:41:32.000Z' };
+  assert.deepEqual(listSnapshots(machine), [
+    { name: 's1', parent: null, memory: true, current: false, ...common },
+    // VirtualBox has kept its memory, but it was asked for without.
+    { name: 's2', parent: 's1', memory: false, current: false, description: 'd "s2"\nü', createdAt: '2026-11-23T14:41:33.000Z' },
+    { name: 's3', parent: 's1', memory: false, current: true, description: 'd "s3"\nü', createdAt: '2026-11-23T14:41:37.000Z' },
+  ]);
+});
+
+test('a description loses only what XML cannot hold', () => {
+  const text = 'Sebelum "percobaan":\n\t<tags>, \\ and $HOME\n終わり 🚢';
+  assert.equal(safeDescription(text), text);
+  assert.equal(safeDescription('a\r\nb\rc'), 'a\nb\nc');
+  assert.equal(safeDescription('a\0b\u001bc\ud800d\uffffe'), 'a\ufffdb\ufffdc\ufffdd\ufffde');
+});
+
+test('a safe description is safe for argv and XML, whatever it was', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), (text) => {
+      const safe = safeDescription(text);
+      assert.equal(safeDescription(safe), safe);
+      assert.doesNotMatch(safe, /[\0-\x08\x0b-\x1f\x7f\ufffe\uffff]/u);
+      assert.ok(safe.isWellFormed());
+    }),
+  );
+});
