@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { request } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { connect, type AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
 
 import { NakhodaError } from '@nakhoda/schema';
@@ -80,6 +81,28 @@ test('a refusal comes before the upgrade, with its own status', async () => {
   const headers = { authorization: `Bearer ${token}` };
   assert.equal(await attempt(headers, '/vms/nobody/console'), 404);
   assert.equal(await attempt(headers, '/vms/..%2f../console'), 400);
+});
+
+test('a client that does not answer the goodbye does not keep the server from closing', { timeout: 10_000 }, async () => {
+  const other = await startSecureServer({ handlers: { 'vm.console': async () => () => undefined } });
+  await other.server.listen({ host: '127.0.0.1', port: 0 });
+  const { token } = await other.login.createToken('ci');
+  const { port } = other.server.server.address() as AddressInfo;
+  const silent = connect(port, '127.0.0.1');
+  const handshake = [
+    'GET /api/v1/vms/web/console HTTP/1.1',
+    'Host: x',
+    'Connection: Upgrade',
+    'Upgrade: websocket',
+    'Sec-WebSocket-Version: 13',
+    'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==',
+    `Authorization: Bearer ${token}`,
+  ];
+  silent.write(`${handshake.join('\r\n')}\r\n\r\n`);
+  const [answer] = (await once(silent, 'data')) as [Buffer];
+  assert.match(answer.toString(), /^HTTP\/1\.1 101 /u);
+  await other.server.close();
+  silent.destroy();
 });
 
 test('an upgrade on an address that is no WebSocket is not a way around the gate', async () => {

@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { writeFileAtomic } from '@nakhoda/host';
+import { readJsonFile, writeFileAtomic } from '@nakhoda/host';
 import { toNakhodaError } from '@nakhoda/schema';
 import { pino } from 'pino';
 
@@ -82,11 +82,16 @@ async function run(config: DaemonConfig): Promise<void> {
   cleanup.defer(() => local.close());
   await listenOnSocket(local, join(folders.run, 'nakhoda.sock'));
 
-  const { user, password } = await login.ensureAdmin();
-  const ready: ReadyFile = { pid: process.pid, url, user, password, fingerprint: certificate.fingerprint };
   const readyPath = join(folders.run, 'ready.json');
+  const unread = (await readJsonFile<ReadyFile>(readyPath))?.password ?? null;
+  const { user, password } = await login.ensureAdmin();
+  const ready: ReadyFile = { pid: process.pid, url, user, password: password ?? unread, fingerprint: certificate.fingerprint };
   await writeFileAtomic(readyPath, `${JSON.stringify(ready)}\n`);
-  cleanup.defer(() => rm(readyPath, { force: true }));
+  // A password that nobody has read yet stays where `up` finds it: it is kept nowhere else.
+  cleanup.defer(async () => {
+    const left = await readJsonFile<ReadyFile>(readyPath);
+    if (left?.password === null) await rm(readyPath, { force: true });
+  });
   logger.info({ url, data: folders.root, version: services.version }, 'the daemon is ready');
 
   logger.info(`the daemon stops: ${await stopped.promise}`);

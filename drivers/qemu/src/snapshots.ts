@@ -55,9 +55,13 @@ export function createSnapshotFacet(environment: Environment, find: (vmid: numbe
       }
       ctx.signal.throwIfAborted();
     } catch (error) {
-      // Left as `taking` when this fails, too; then the next call removes it.
-      await removeFromImages(environment, machine, name);
-      await update(machine, (store) => tree.remove(store, name));
+      try {
+        await removeFromImages(environment, machine, name);
+        await update(machine, (store) => tree.remove(store, name));
+      } catch (left) {
+        // It stays on record as `taking`, and the next change of the snapshots removes it.
+        ctx.log(`What was made of snapshot ${name} could not be removed yet: ${toNakhodaError(left).message}`);
+      }
       throw ctx.signal.aborted ? error : failedError(`Snapshot ${name} could not be taken`, error);
     }
     await update(machine, (store) => tree.finish(store, name));

@@ -6,8 +6,21 @@ import type { MachineSpec } from '@nakhoda/driver';
 import { capabilitiesOf, validateSpec } from './capabilities.ts';
 import type { HostFacts } from './host-facts.ts';
 
-const interpreter: HostFacts = { version: '7.2.22', lacksRoot: false, driverVersion: null, driverDevice: false, virtualizationFlag: false, bridging: false };
-const hardware: HostFacts = { ...interpreter, driverVersion: '7.2.22 r175245', driverDevice: true, virtualizationFlag: true, bridging: true };
+const interpreter: HostFacts = {
+  version: '7.2.22',
+  lacksRoot: false,
+  driverVersion: null,
+  driverDevice: false,
+  virtualizationFlag: false,
+  bridging: false,
+};
+const hardware: HostFacts = {
+  ...interpreter,
+  driverVersion: '7.2.22 r175245',
+  driverDevice: true,
+  virtualizationFlag: true,
+  bridging: true,
+};
 const spec: MachineSpec = {
   vmid: 100,
   name: 'tiny-a',
@@ -20,7 +33,8 @@ const spec: MachineSpec = {
   cdrom: null,
   nics: [{ slot: 'net0', mac: '52:54:00:00:00:01', attachment: { kind: 'none' } }],
 };
-const fields = (change: Partial<MachineSpec>, facts = interpreter): string[] => validateSpec({ ...spec, ...change }, capabilitiesOf(facts)).map(({ field }) => field);
+const fields = (change: Partial<MachineSpec>, facts = interpreter): string[] =>
+  validateSpec({ ...spec, ...change }, capabilitiesOf(facts)).map(({ field }) => field);
 
 test('cores and network follow from how guests are executed', () => {
   assert.equal(capabilitiesOf(interpreter).maxCores, 1);

@@ -20,7 +20,8 @@ driverContract({
     const cdrom = process.env['NAKHODA_TINY_ISO'] ?? (await findTinyIso(process.env));
     let nextVmid = 100;
     return {
-      makeDriver: () => createVirtualBoxDriver({ userHome, folders: [folder, cache], runtime, log: (line) => console.log(`driver: ${line}`) }),
+      makeDriver: () =>
+        createVirtualBoxDriver({ userHome, folders: [folder, cache], runtime, log: (line) => console.log(`driver: ${line}`) }),
       spec: (overrides = {}) => machineSpec({ folder, vmid: nextVmid++, diskFormat: 'vdi', cdrom, overrides }),
       async killMachine(vmid) {
         const file = await readRunFile(join(folder, 'run', String(vmid)));

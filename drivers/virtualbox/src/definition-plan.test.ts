@@ -32,7 +32,13 @@ const nothing: ObservedMachine = {
   attachments: [],
   extraData: {},
 };
-const attached = (controller: string, port: number, device: number, type: ObservedAttachment['type'], path: string | null): ObservedAttachment => ({
+const attached = (
+  controller: string,
+  port: number,
+  device: number,
+  type: ObservedAttachment['type'],
+  path: string | null,
+): ObservedAttachment => ({
   controller,
   port,
   device,
@@ -45,8 +51,14 @@ const defined: ObservedMachine = {
   controllers: [{ name: 'ide', ports: 2 }],
   attachments: [attached('ide', 0, 0, 'HardDisk', '/srv/images/100/disk0.vdi'), attached('ide', 1, 0, 'DVD', '/srv/iso/tiny.iso')],
 };
-const steps = (wanted: MachineSpec, observed: ObservedMachine, options: { existing?: string[]; mode?: 'interpreter' | 'hardware' } = {}): string[] =>
-  storageSteps(wanted, { observed, mode: options.mode ?? 'interpreter', existingImages: new Set(options.existing ?? []) }).map(({ args }) => args.join(' '));
+const steps = (
+  wanted: MachineSpec,
+  observed: ObservedMachine,
+  options: { existing?: string[]; mode?: 'interpreter' | 'hardware' } = {},
+): string[] =>
+  storageSteps(wanted, { observed, mode: options.mode ?? 'interpreter', existingImages: new Set(options.existing ?? []) }).map(({ args }) =>
+    args.join(' '),
+  );
 
 test('createvm names the machine by its vmid, and puts it into its own folder', () => {
   assert.deepEqual(createStep(spec, 'nakhoda-100').args, [
@@ -89,12 +101,20 @@ test('a new machine gets its drives and the images that are missing, in whole se
     `storageattach ${uuid} --storagectl ide --port 1 --device 0 --type dvddrive --medium /srv/iso/tiny.iso`,
   ]);
   const existing = steps(spec, nothing, { existing: ['/srv/images/100/disk0.vdi'] });
-  assert.equal(existing.some((step) => step.startsWith('createmedium')), false);
-  assert.equal(steps({ ...spec, disks: [], cdrom: null }, nothing).at(-1), `storageattach ${uuid} --storagectl ide --port 1 --device 0 --type dvddrive --medium emptydrive`);
+  assert.equal(
+    existing.some((step) => step.startsWith('createmedium')),
+    false,
+  );
+  assert.equal(
+    steps({ ...spec, disks: [], cdrom: null }, nothing).at(-1),
+    `storageattach ${uuid} --storagectl ide --port 1 --device 0 --type dvddrive --medium emptydrive`,
+  );
 });
 
 test('only steps that make images name them for the undoing', () => {
-  const made = storageSteps(spec, { observed: nothing, mode: 'interpreter', existingImages: new Set() }).flatMap(({ makes }) => makes ?? []);
+  const made = storageSteps(spec, { observed: nothing, mode: 'interpreter', existingImages: new Set() }).flatMap(
+    ({ makes }) => makes ?? [],
+  );
   assert.deepEqual(made, ['/srv/images/100/disk0.vdi']);
 });
 
@@ -112,7 +132,9 @@ test('another CD, none, and a further disk are changes of one place each', () =>
     'createmedium disk --filename /srv/images/100/disk1.vdi --sizebyte 1048576 --format VDI --variant Standard',
     `storageattach ${uuid} --storagectl ide --port 0 --device 1 --type hdd --medium /srv/images/100/disk1.vdi`,
   ]);
-  assert.deepEqual(steps({ ...spec, disks: [] }, defined, { existing }), [`storageattach ${uuid} --storagectl ide --port 0 --device 0 --medium none`]);
+  assert.deepEqual(steps({ ...spec, disks: [] }, defined, { existing }), [
+    `storageattach ${uuid} --storagectl ide --port 0 --device 0 --medium none`,
+  ]);
 });
 
 test('disks are on SATA with hardware virtualization, and where IDE has no room', () => {

@@ -159,12 +159,25 @@ export function storageSteps(
   const create = spec.disks
     .filter((disk) => !options.existingImages.has(disk.path))
     .map((disk) => ({
-      args: ['createmedium', 'disk', '--filename', disk.path, '--sizebyte', String(wholeSectors(disk.sizeBytes)), '--format', 'VDI', '--variant', 'Standard'],
+      args: [
+        'createmedium',
+        'disk',
+        '--filename',
+        disk.path,
+        '--sizebyte',
+        String(wholeSectors(disk.sizeBytes)),
+        '--format',
+        'VDI',
+        '--variant',
+        'Standard',
+      ],
       media: true,
       makes: disk.path,
     }));
   const attach = all
-    .filter(({ place, type, path }) => !observed.some((found) => samePlace(found, place) && found.type === type && found.baseLocation === path))
+    .filter(
+      ({ place, type, path }) => !observed.some((found) => samePlace(found, place) && found.type === type && found.baseLocation === path),
+    )
     .map(({ place, type, path }) =>
       attachStep(spec.uuid, place, ['--type', type === 'DVD' ? 'dvddrive' : 'hdd', '--medium', path ?? 'emptydrive']),
     );

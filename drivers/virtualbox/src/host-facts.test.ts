@@ -20,7 +20,11 @@ const cases: [string, Partial<HostFacts>, { usable: boolean; mode: string | unde
   ['the driver without its device', { driverDevice: false }, { usable: true, mode: 'interpreter', reason: /vboxdrv is not loaded/ }],
   ["another release's driver", { driverVersion: '7.0.20' }, { usable: true, mode: 'interpreter', reason: /7\.0\.20.*7\.2\.22/ }],
   ['no VT-x', { virtualizationFlag: false }, { usable: true, mode: 'interpreter', reason: /neither VT-x nor AMD-V/ }],
-  ['the release that panics hosts', { version: '7.2.10', driverVersion: '7.2.10 r1' }, { usable: false, mode: undefined, reason: /7\.2\.10/ }],
+  [
+    'the release that panics hosts',
+    { version: '7.2.10', driverVersion: '7.2.10 r1' },
+    { usable: false, mode: undefined, reason: /7\.2\.10/ },
+  ],
 ];
 for (const [title, change, expected] of cases) {
   test(title, () => {

@@ -61,11 +61,17 @@ export function judgeHost(facts: HostFacts): ProbeResult {
   const loaded = facts.driverVersion !== null && facts.driverDevice;
   // 7.2.10 with its driver on kernel 6.16 or later panics the host: github.com/VirtualBox/virtualbox issues 711 and 712.
   if (loaded && driver === '7.2.10') {
-    return unusable('The kernel driver of VirtualBox 7.2.10 is loaded, and this release can bring the host down.', 'Install VirtualBox 7.2.14 or later.');
+    return unusable(
+      'The kernel driver of VirtualBox 7.2.10 is loaded, and this release can bring the host down.',
+      'Install VirtualBox 7.2.14 or later.',
+    );
   }
   const why = interpreterReason(facts, loaded, driver);
   if (why === null) {
-    const execution: Execution = { mode: 'hardware', reason: `The kernel driver vboxdrv ${facts.driverVersion} is loaded and the processor has VT-x or AMD-V.` };
+    const execution: Execution = {
+      mode: 'hardware',
+      reason: `The kernel driver vboxdrv ${facts.driverVersion} is loaded and the processor has VT-x or AMD-V.`,
+    };
     return { usable: true, version: facts.version, execution, reasons: [] };
   }
   return {
@@ -91,7 +97,10 @@ function interpreterReason(facts: HostFacts, loaded: boolean, driver: string): {
     };
   }
   if (!facts.virtualizationFlag) {
-    return { reason: 'The processor offers this host neither VT-x nor AMD-V.', remedy: 'Switch virtualization on in the firmware, or nested virtualization in the host above.' };
+    return {
+      reason: 'The processor offers this host neither VT-x nor AMD-V.',
+      remedy: 'Switch virtualization on in the firmware, or nested virtualization in the host above.',
+    };
   }
   return null;
 }

@@ -64,5 +64,8 @@ test('pieces that want the same two keys do not block each other for good', asyn
       }),
     ),
   );
-  assert.deepEqual(order, Array.from({ length: 20 }, (_, index) => index));
+  assert.deepEqual(
+    order,
+    Array.from({ length: 20 }, (_, index) => index),
+  );
 });

@@ -39,7 +39,10 @@ test('a machine file tells the snapshot tree, with descriptions of several lines
 });
 
 test('a machine file tells its drives, each with the image at the bottom of its chain', () => {
-  assert.deepEqual(machine?.controllers.map(({ name }) => name), ['ide']);
+  assert.deepEqual(
+    machine?.controllers.map(({ name }) => name),
+    ['ide'],
+  );
   assert.deepEqual(machine.attachments, [
     {
       controller: 'ide',
@@ -61,7 +64,8 @@ test('a machine file tells its drives, each with the image at the bottom of its 
 });
 
 test('an empty machine, a saved state, and what is no machine', () => {
-  const minimal = (attributes: string): string => `<VirtualBox><Machine uuid="{AB}" name="x" ${attributes}><Hardware/></Machine></VirtualBox>`;
+  const minimal = (attributes: string): string =>
+    `<VirtualBox><Machine uuid="{AB}" name="x" ${attributes}><Hardware/></Machine></VirtualBox>`;
   assert.deepEqual(parseMachine(minimal(''))?.snapshots, []);
   assert.deepEqual(parseMachine(minimal(''))?.attachments, []);
   assert.equal(parseMachine(minimal('stateFile="Snapshots/x.sav"'))?.savedState, true);

@@ -34,13 +34,16 @@ test('a failed start without words is told by its codes', () => {
 });
 
 test('words without an end do not swallow the rest of the log', () => {
-  const endless = ['00:00:01.000000 ERROR [COM]: aRC=E_FAIL (0x1) aIID={x} aComponent={ConsoleWrap} aText={never ends', ...Array(30).fill('00:00:02.000000 more')];
+  const endless = [
+    '00:00:01.000000 ERROR [COM]: aRC=E_FAIL (0x1) aIID={x} aComponent={ConsoleWrap} aText={never ends',
+    ...Array(30).fill('00:00:02.000000 more'),
+  ];
   assert.equal(readAll([...endless, "00:00:03.000000 Console: Machine state changed to 'Running'"].join('\n')).state, 'Running');
 });
 
 test('runtime errors are kept', () => {
   const line =
-    "00:00:00.970068 Console: VM runtime error: fatal=false, errorID=DvdOrFloppyImageInaccessible message=\"The image file '/srv/gone.iso' is inaccessible and is being ignored. Please select a different image file for the virtual DVD drive.\"";
+    '00:00:00.970068 Console: VM runtime error: fatal=false, errorID=DvdOrFloppyImageInaccessible message="The image file \'/srv/gone.iso\' is inaccessible and is being ignored. Please select a different image file for the virtual DVD drive."';
   assert.match(readAll(line).trouble ?? '', /gone\.iso' is inaccessible/);
 });
 

@@ -29,7 +29,12 @@ const cases: [string, Parameters<typeof judgeState>[0], VmState, RegExp | null][
   ['a live snapshot', { run, alive: true, thisBoot: true, log: log('LiveSnapshotting') }, 'running', null],
   ['the end of a live snapshot', { run, alive: true, thisBoot: true, log: log('OnlineSnapshotting') }, 'running', null],
   ['paused', { run, alive: true, thisBoot: true, log: log('Paused') }, 'paused', null],
-  ['paused for a reason', { run, alive: true, thisBoot: true, log: { ...log('Paused'), trouble: 'Host disk full' } }, 'paused', /^Host disk full$/],
+  [
+    'paused for a reason',
+    { run, alive: true, thisBoot: true, log: { ...log('Paused'), trouble: 'Host disk full' } },
+    'paused',
+    /^Host disk full$/,
+  ],
   ['guru meditation', { run, alive: true, thisBoot: true, log: log('GuruMeditation') }, 'crashed', /Guru Meditation/],
   ['powering off', { run, alive: true, thisBoot: true, log: log('Stopping') }, 'stopping', null],
   ['off, with its process about to leave', { run, alive: true, thisBoot: true, log: log('PoweredOff') }, 'stopping', null],
@@ -38,7 +43,12 @@ const cases: [string, Parameters<typeof judgeState>[0], VmState, RegExp | null][
   ['switched off before a reboot of the host', { run, alive: false, thisBoot: false, log: log('PoweredOff') }, 'stopped', null],
   ['killed', { run, alive: false, thisBoot: true, log: log('Running') }, 'crashed', /process 42 ended/],
   ['killed while starting', { run, alive: false, thisBoot: true, log: log('PoweredOff', 41) }, 'crashed', /process 42 ended/],
-  ['killed after trouble', { run, alive: false, thisBoot: true, log: { ...log('Running'), trouble: 'Bad sector' } }, 'crashed', /Bad sector/],
+  [
+    'killed after trouble',
+    { run, alive: false, thisBoot: true, log: { ...log('Running'), trouble: 'Bad sector' } },
+    'crashed',
+    /Bad sector/,
+  ],
   ['taken down by the host', { run, alive: false, thisBoot: false, log: log('Running') }, 'crashed', /host went down/],
 ];
 

@@ -27,7 +27,7 @@ const liveStates: Record<string, VmState> = {
   Saving: 'stopping',
   Saved: 'stopping',
   PoweredOff: 'stopping',
-  'Aborted': 'stopping',
+  Aborted: 'stopping',
 };
 
 /**
@@ -50,5 +50,8 @@ export function judgeState(evidence: Evidence): { state: VmState; reason?: strin
   if (ownLog?.state === 'PoweredOff' || ownLog?.state === 'Saved') return { state: 'stopped' };
   if (!thisBoot) return { state: 'crashed', reason: 'The host went down while the VM ran.' };
   const trouble = ownLog?.trouble ? ` VirtualBox's last complaint: ${ownLog.trouble}` : '';
-  return { state: 'crashed', reason: `VirtualBox's process ${run.run.process.pid} ended while the guest ran; somebody or something killed it.${trouble}` };
+  return {
+    state: 'crashed',
+    reason: `VirtualBox's process ${run.run.process.pid} ended while the guest ran; somebody or something killed it.${trouble}`,
+  };
 }

@@ -100,8 +100,12 @@ export class Machines {
     const status: MachineStatus = {
       vmid: machine.vmid,
       uuid: machine.uuid,
-      ...(lost ? { state: 'unknown', reason: `VirtualBox cannot read ${join(machine.folder, `${basename(machine.folder)}.vbox`)}.` } : judged),
-      ...(alive && run !== null && 'run' in run ? { execution: run.run.execution, pid: run.run.process.pid, startedAt: run.run.startedAt } : {}),
+      ...(lost
+        ? { state: 'unknown', reason: `VirtualBox cannot read ${join(machine.folder, `${basename(machine.folder)}.vbox`)}.` }
+        : judged),
+      ...(alive && run !== null && 'run' in run
+        ? { execution: run.run.execution, pid: run.run.process.pid, startedAt: run.run.startedAt }
+        : {}),
       ...(current ? { currentSnapshot: current.name } : {}),
     };
     return { machine, run, status };

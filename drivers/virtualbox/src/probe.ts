@@ -15,6 +15,12 @@ export async function probe(parts: Parts, ctx: DriverContext): Promise<ProbeResu
   } catch (error) {
     ctx.signal.throwIfAborted();
     const { message } = toNakhodaError(error);
-    return { usable: false, version: judged.version, execution: null, reasons: [`VBoxManage does not answer: ${message}`], remedy: 'Run `./nakhoda setup virtualbox` again.' };
+    return {
+      usable: false,
+      version: judged.version,
+      execution: null,
+      reasons: [`VBoxManage does not answer: ${message}`],
+      remedy: 'Run `./nakhoda setup virtualbox` again.',
+    };
   }
 }

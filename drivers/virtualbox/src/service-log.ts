@@ -10,7 +10,10 @@ export async function findServiceComplaint(userHome: string, offset: number): Pr
   const log = await readFile(join(userHome, 'VBoxSVC.log')).catch(() => null);
   if (log === null) return null;
   // A log shorter than it was is a new one: the service was started again.
-  const lines = log.subarray(log.length < offset ? 0 : offset).toString('utf8').split('\n');
+  const lines = log
+    .subarray(log.length < offset ? 0 : offset)
+    .toString('utf8')
+    .split('\n');
   const complaint = lines.findLast((line) => / ERROR \[COM\]: .*aComponent=\{MediumWrap\}/.test(line));
   return /aText=\{(.*)\}, preserve=/.exec(complaint ?? '')?.[1] ?? null;
 }

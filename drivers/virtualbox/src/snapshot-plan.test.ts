@@ -31,7 +31,7 @@ test('a safe description is safe for argv and XML, whatever it was', () => {
     fc.property(fc.string({ unit: 'binary' }), (text) => {
       const safe = safeDescription(text);
       assert.equal(safeDescription(safe), safe);
-      assert.doesNotMatch(safe, /[\0-\x08\x0b-\x1f\x7f\ufffe\uffff]/u);
+      assert.doesNotMatch(safe.replaceAll(/[\t\n]/g, ''), /[\p{Cc}\ufffe\uffff]/u);
       assert.ok(safe.isWellFormed());
     }),
   );

@@ -33,5 +33,5 @@ export function safeDescription(description: string): string {
   return description
     .toWellFormed()
     .replace(/\r\n?/g, '\n')
-    .replace(/[^\t\n\u0020-\u007e\u0080-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, '\ufffd');
+    .replace(/[^\P{Cc}\t\n]|[\ufffe\uffff]/gu, '\ufffd');
 }

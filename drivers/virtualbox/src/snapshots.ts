@@ -76,7 +76,9 @@ async function take(parts: Parts, ctx: DriverContext, options: TakeOptions): Pro
     await manage(parts, ctx, machine, ['snapshot', machine.uuid, 'take', options.name, description, ...(runs ? ['--live'] : [])]);
     if (runs && !options.memory) await markDisksOnly(parts, ctx, machine.vmid, options.name);
   } catch (error) {
-    await dropHalfTaken(parts, machine, options.name).catch((second: unknown) => parts.log(`dropping a half-taken snapshot: ${String(second)}`));
+    await dropHalfTaken(parts, machine, options.name).catch((second: unknown) =>
+      parts.log(`dropping a half-taken snapshot: ${String(second)}`),
+    );
     throw asSnapshotError(error);
   }
 }

@@ -16,7 +16,11 @@ function powerLane(vmid: number): string {
 }
 
 /** See `Driver.stop`. */
-export async function stop(parts: Parts, ctx: DriverContext, options: { vmid: number; mode: StopMode; timeoutSeconds: number }): Promise<void> {
+export async function stop(
+  parts: Parts,
+  ctx: DriverContext,
+  options: { vmid: number; mode: StopMode; timeoutSeconds: number },
+): Promise<void> {
   const machine = await parts.machines.need(options.vmid);
   const { run } = await parts.machines.view(machine);
   const process = run !== null && 'run' in run ? run.run.process : null;

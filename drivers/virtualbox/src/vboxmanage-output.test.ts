@@ -58,7 +58,10 @@ test('progress and warnings with exit code 0 are none; a failure without words s
     message: 'VBoxManage ended with exit code 2 and said nothing.',
     result: null,
   });
-  assert.equal(findComplaint({ exitCode: 127, stderr: 'VBoxManage: cannot load libXYZ.so\n' })?.message, 'VBoxManage: cannot load libXYZ.so');
+  assert.equal(
+    findComplaint({ exitCode: 127, stderr: 'VBoxManage: cannot load libXYZ.so\n' })?.message,
+    'VBoxManage: cannot load libXYZ.so',
+  );
 });
 
 test('"not now" is told from a refusal, though both have the same result', () => {

@@ -56,7 +56,10 @@ test('"not now" is answered by further tries', async () => {
 });
 
 test('"not now" for too long is an error with a hint', async () => {
-  const { vbox } = scripted(Array.from({ length: 100 }, () => ({ exitCode: 1, stdout: '', stderr: locked })), { retryForMs: 20 });
+  const { vbox } = scripted(
+    Array.from({ length: 100 }, () => ({ exitCode: 1, stdout: '', stderr: locked })),
+    { retryForMs: 20 },
+  );
   await assert.rejects(vbox.run(['modifyvm', 'u'], { lanes: [vmLane(100)] }), failsWith('hypervisor.failed', /already locked/));
 });
 
@@ -78,7 +81,10 @@ test('an abort ends the tries', async () => {
 });
 
 test('a VBoxManage that hangs is killed after its time, and the queue goes on', async () => {
-  const programs: readonly string[][] = [['sleep', '300'], ['echo', 'next']];
+  const programs: readonly string[][] = [
+    ['sleep', '300'],
+    ['echo', 'next'],
+  ];
   let call = 0;
   const vbox = new VBoxManage({ command: () => programs[call++] ?? [], env: {} });
   const since = performance.now();

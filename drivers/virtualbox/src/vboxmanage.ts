@@ -22,6 +22,8 @@ export interface VBoxManageOptions {
   env: Record<string, string>;
   /** Replaced in tests. */
   run?: (argv: readonly string[], options: ExecOptions) => Promise<ExecResult>;
+  /** Milliseconds that one try may take unless its call says otherwise. Default 30,000. */
+  timeoutMs?: number;
   /** Longest time that "not now" answers are answered by another try, in milliseconds. Default 10,000. */
   retryForMs?: number;
   /** First pause between tries, in milliseconds; each is twice the one before, up to 2,000. Default 100. */
@@ -31,7 +33,7 @@ export interface VBoxManageOptions {
 export interface VBoxCall {
   /** Queues the call waits in; see `vmLane` and `mediaLane`. Reads need them too: `showvminfo` locks the machine. */
   lanes: readonly string[];
-  /** Milliseconds for one try, after which VBoxManage is killed. Default 30,000. */
+  /** Milliseconds for one try, after which VBoxManage is killed. */
   timeoutMs?: number;
   signal?: AbortSignal;
 }
@@ -68,7 +70,7 @@ export class VBoxManage {
   }
 
   async #runOnce(args: readonly string[], call: VBoxCall): Promise<ExecResult> {
-    const timeoutMs = call.timeoutMs ?? 30_000;
+    const timeoutMs = call.timeoutMs ?? this.#options.timeoutMs ?? 30_000;
     try {
       return await (this.#options.run ?? exec)(this.#options.command(args), {
         timeoutMs,

@@ -34,6 +34,8 @@ export interface VirtualBoxDriverOptions {
   runtime: VirtualBoxRuntime | null;
   /** A line for the daemon's log. */
   log(line: string): void;
+  /** Longest time for one call of VBoxManage, in milliseconds; snapshots have ten minutes. Default 30,000. */
+  callTimeoutMs?: number;
   /** Replaced in tests. */
   hostFacts?: () => HostFacts;
 }
@@ -54,7 +56,8 @@ export function createVirtualBoxDriver(options: VirtualBoxDriverOptions): Driver
   const operations = new KeyedQueue();
   const command = (program: string, args: readonly string[]): string[] =>
     runtimeArgv(runtime ?? absent, { binds: [...options.folders] }, [program, ...args]);
-  const vbox = new VBoxManage({ command: (args) => command(`${virtualBoxPrograms}/VBoxManage`, args), env });
+  const timeout = options.callTimeoutMs === undefined ? {} : { timeoutMs: options.callTimeoutMs };
+  const vbox = new VBoxManage({ command: (args) => command(`${virtualBoxPrograms}/VBoxManage`, args), env, ...timeout });
   const watcher = new Watcher(() => look(parts), { everyMs: lookEveryMs, log: options.log });
   const parts: Parts = { vbox, machines, consoles, operations, hostFacts, command, env, log: options.log, changed: () => watcher.poke() };
   watcher.poke();

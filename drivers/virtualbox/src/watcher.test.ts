@@ -8,7 +8,8 @@ import type { Sighting } from './watcher.ts';
 
 const at = '2026-11-23T14:00:00.000Z';
 const seen = (vmid: number, state: string, snapshots = ''): Sighting => ({ vmid, state, snapshots });
-const kinds = (before: Sighting[], after: Sighting[]): string[] => compareSightings(before, after, at).map(({ vmid, kind }) => `${vmid} ${kind}`);
+const kinds = (before: Sighting[], after: Sighting[]): string[] =>
+  compareSightings(before, after, at).map(({ vmid, kind }) => `${vmid} ${kind}`);
 
 test('differences become events', () => {
   assert.deepEqual(kinds([seen(100, 'running')], [seen(100, 'running')]), []);

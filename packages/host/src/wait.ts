@@ -14,6 +14,6 @@ export async function waitFor<T>(
     const answer = await ask();
     if (answer !== null && answer !== undefined && answer !== false) return answer;
     if (performance.now() >= deadline) return null;
-    await delay(options.pollMs ?? 50, undefined, options.signal ? { signal: options.signal } : {});
+    await delay(options.pollMs ?? 50, undefined, options.signal ? { signal: options.signal } : {}).catch(() => undefined);
   }
 }

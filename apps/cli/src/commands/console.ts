@@ -5,6 +5,7 @@ import { NakhodaError } from '@nakhoda/schema/errors';
 
 import { readFieldValue } from '../field-value.ts';
 import type { Invocation } from '../invocation.ts';
+import { printable } from '../text.ts';
 
 /** Ctrl-]: telnet's way out, which shells and editors do not use. */
 const leaveByte = 0x1d;
@@ -72,7 +73,12 @@ async function connectStreams(socket: WebSocket, isTerminal: boolean, ended: Pro
     socket.pause();
     stdout.once('drain', () => socket.resume());
   });
-  socket.on('close', (code, reason) => (code === 1000 || code === 1001 ? ended.resolve(0) : ended.reject(closed(reason.toString()))));
+  socket.on('close', (code, reason) => {
+    const why = printable(reason.toString());
+    if (code !== 1000 && code !== 1001) ended.reject(closed(why));
+    else if (isTerminal && why !== '') process.stderr.write(`\r\nThe console has ended: ${why}`);
+    ended.resolve(0);
+  });
   socket.resume();
   try {
     return await ended.promise;

@@ -1,6 +1,8 @@
 /** What one side pushes and the other iterates over, in order. */
 export interface ChunkQueue<T> extends AsyncIterable<T> {
   push(value: T): void;
+  /** How many wait to be read. */
+  pending(): number;
   /** The iteration ends after everything pushed before. */
   end(): void;
 }
@@ -18,6 +20,7 @@ export function chunkQueue<T>(): ChunkQueue<T> {
       waiting.push(value);
       signal();
     },
+    pending: () => waiting.length,
     end() {
       ended = true;
       signal();

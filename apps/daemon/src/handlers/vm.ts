@@ -10,6 +10,8 @@ import type { VmRecord } from '../services/vm-record.ts';
 import { chunkQueue } from './chunk-queue.ts';
 import { userOf } from './user-of.ts';
 
+/** Pieces of output (64 KiB at most) that may wait for a reader; a guest must not fill the daemon's memory. */
+const mostPending = 1024;
 /** Seconds that a command in a guest may run when the caller names no limit. */
 const defaultExecSeconds = 3600;
 
@@ -91,10 +93,13 @@ export function vmHandlers(services: Services): VmHandlers {
         });
       }
       const queue = chunkQueue<ExecLine>();
-      const line = (stream: 'stdout' | 'stderr') => (data: Uint8Array) =>
-        queue.push({ stream, data: Buffer.from(data).toString('base64') });
+      const overflow = new AbortController();
+      const line = (stream: 'stdout' | 'stderr') => (data: Uint8Array) => {
+        if (queue.pending() >= mostPending) overflow.abort(unread());
+        else queue.push({ stream, data: Buffer.from(data).toString('base64') });
+      };
       guest
-        .exec(ctx, {
+        .exec(quietContext(log, AbortSignal.any([signal, overflow.signal])), {
           vmid,
           argv: body.argv,
           timeoutSeconds: body.timeoutSeconds ?? defaultExecSeconds,
@@ -118,6 +123,8 @@ export function vmHandlers(services: Services): VmHandlers {
           hint: '`nakhoda host check` tells more.',
         });
       const { session, backlog } = await serial.open(quietContext(log, signal), { vmid });
+      // The caller may leave before the upgrade, which then never comes.
+      signal.addEventListener('abort', () => session.close(), { once: true });
       return (socket) => {
         if (backlog.length > 0) socket.send(backlog);
         session.onData((data) => socket.send(data));
@@ -129,6 +136,13 @@ export function vmHandlers(services: Services): VmHandlers {
       };
     },
   };
+}
+
+function unread(): NakhodaError {
+  return new NakhodaError('guest.exec-failed', {
+    message: 'The command printed faster than its output was read, and was ended.',
+    hint: 'Let it write into a file in the guest, and read that.',
+  });
 }
 
 function byText(field: 'name'): (a: VmRecord, b: VmRecord) => number {

@@ -1,3 +1,4 @@
+import { watch } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 
 import type { DriverEvent } from '@nakhoda/driver';
@@ -19,7 +20,7 @@ export interface Reconciler {
 }
 
 export function createReconciler(services: Services): Reconciler {
-  const { inventory, networks, hypervisors, engine, log } = services;
+  const { inventory, networks, hypervisors, engine, log, config } = services;
   const context = (): ReturnType<typeof quietContext> => quietContext(log);
   let running: Promise<void> | null = null;
 
@@ -87,12 +88,24 @@ export function createReconciler(services: Services): Reconciler {
     for await (const event of events) await onEvent(event);
   };
 
+  /** A guest has got its address when the DHCP server has written the lease. */
+  const followLeases = async (signal: AbortSignal): Promise<void> => {
+    for await (const change of watch(config.folders.networks, { recursive: true, signal })) {
+      if (change.filename?.endsWith('.leases')) await attempt('addresses', learnAddresses);
+    }
+  };
+
   return {
     round,
     async run(signal) {
       const following = hypervisors.all().map((driver) =>
         follow(driver.events(signal)).catch((error: unknown) => {
           if (!signal.aborted) log(`events of ${driver.id} ended: ${toNakhodaError(error).message}`);
+        }),
+      );
+      following.push(
+        followLeases(signal).catch((error: unknown) => {
+          if (!signal.aborted) log(`leases are seen on the period only: ${toNakhodaError(error).message}`);
         }),
       );
       while (!signal.aborted) {

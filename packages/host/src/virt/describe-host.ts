@@ -112,7 +112,8 @@ function hypervisor({ id, result }: HypervisorFinding, { accelerators }: HostRea
     status: !usable ? 'missing' : limited ? 'limited' : 'good',
     reason:
       [...reasons, ...(execution === null ? [] : [execution.reason])]
-        .filter((reason, index, all) => all.indexOf(reason) === index)
+        // A driver may say why inside a longer sentence too.
+        .filter((reason, index, all) => all.indexOf(reason) === index && !all.some((other) => other !== reason && other.includes(reason)))
         .join(' ') || 'Usable.',
     ...(remedy === undefined ? {} : { remedy }),
   };
