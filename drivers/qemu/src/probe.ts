@@ -27,7 +27,7 @@ export async function probeQemu(
     }
     const execution = decideExecution(await probeKvm());
     if (execution.mode === 'kvm') return { usable: true, version, execution, reasons: [] };
-    const reasons = [`Guests run about ten times slower than with KVM. ${execution.reason}`];
+    const reasons = ['Guests run about ten times slower than with KVM.'];
     return { usable: true, version, execution, reasons, remedy: 'Enable VT-x or AMD-V in the firmware, or nested virtualization.' };
   } catch (error) {
     const reasons = [error instanceof NakhodaError ? error.message : String(error)];

@@ -27,7 +27,11 @@ const startTimeoutMs = 120_000;
 export async function start(parts: Parts, ctx: DriverContext, vmid: number): Promise<void> {
   const machine = await parts.machines.need(vmid);
   const { status, run } = await parts.machines.view(machine);
-  if (status.state === 'running' || status.state === 'paused') return;
+  if (status.state === 'running') return;
+  if (status.state === 'paused') {
+    await parts.vbox.run(['controlvm', machine.uuid, 'resume'], { lanes: [vmLane(vmid)], signal: ctx.signal });
+    return;
+  }
   const left = run !== null && 'run' in run ? run.run.process : null;
   // A front end that is on its way out, or that shows the dialog of a failed start to nobody.
   if (left !== null && !(await waitForExit(left, { timeoutMs: 10_000, signal: ctx.signal }))) await terminate(left, { graceMs: 2000 });
@@ -98,8 +102,10 @@ async function launch(parts: Parts, ctx: DriverContext, machine: KnownMachine): 
 
   const failure = await untilRunning(parts, ctx, machine, process);
   if (failure !== null) {
-    const words = failure === '' ? await findServiceComplaint(parts.env['VBOX_USER_HOME'] ?? '', serviceLog) : failure;
-    throw startError(machine.vmid, words ?? 'VirtualBox does not say why.', paths.frontEndLog);
+    const userHome = parts.env['VBOX_USER_HOME'] ?? '';
+    // The service writes its log a little after the machine has given up.
+    const words = failure === '' ? await waitFor(() => findServiceComplaint(userHome, serviceLog), { timeoutMs: 1000 }) : failure;
+    throw startError(machine.vmid, words ?? 'it does not say why.', paths.frontEndLog);
   }
   undo.move();
 }

@@ -1,5 +1,5 @@
 import type { DriverContext, StopMode } from '@nakhoda/driver';
-import { isAlive, terminate, waitForExit } from '@nakhoda/host';
+import { isAlive, terminate, waitFor, waitForExit } from '@nakhoda/host';
 import type { ProcessRef } from '@nakhoda/host';
 import { NakhodaError, toNakhodaError } from '@nakhoda/schema';
 
@@ -9,6 +9,9 @@ import { clearRun } from './run-files.ts';
 
 /** Guests that are still booting miss the power button, so it is pressed again and again, in milliseconds. */
 const pressEveryMs = 5000;
+
+/** How long a front end whose machine is off has to leave, in milliseconds. */
+const leaveTimeoutMs = 3000;
 
 /** A queue of its own: power must come off while something else of this VM's waits for VirtualBox. */
 function powerLane(vmid: number): string {
@@ -52,7 +55,7 @@ async function shutDown(parts: Parts, ctx: DriverContext, machine: KnownMachine,
       (error: unknown) => toNakhodaError(error).message,
     );
     ctx.signal.throwIfAborted();
-    await waitForExit(process, { timeoutMs: Math.min(pressEveryMs, Math.max(0, left)), signal: ctx.signal, pollMs: 50 });
+    await waitUntilGone(parts, ctx, machine, process, Math.min(pressEveryMs, Math.max(0, left)));
   }
 }
 
@@ -61,12 +64,33 @@ export async function powerOff(parts: Parts, ctx: DriverContext, machine: KnownM
   try {
     const args = ['controlvm', machine.uuid, 'poweroff'];
     await parts.vbox.run(args, { lanes: [powerLane(machine.vmid)], timeoutMs: 15_000, signal: ctx.signal });
-    if (await waitForExit(process, { timeoutMs: 15_000, signal: ctx.signal })) return;
+    if (await waitUntilGone(parts, ctx, machine, process, 15_000)) return;
   } catch (error) {
     ctx.signal.throwIfAborted();
     ctx.log(`VirtualBox did not switch VM ${machine.vmid} off: ${String(error)}`);
   }
   await terminate(process, { graceMs: 2000 });
+}
+
+/**
+ * True as soon as the process is gone. The front end leaves a second after the machine is off, but one that was
+ * switched off within its own first second may stay for good (7.2.22), so that is ended.
+ */
+async function waitUntilGone(
+  parts: Parts,
+  ctx: DriverContext,
+  machine: KnownMachine,
+  process: ProcessRef,
+  timeoutMs: number,
+): Promise<boolean> {
+  const offOrGone = async (): Promise<boolean> => {
+    if (!isAlive(process)) return true;
+    const log = await parts.machines.log(machine);
+    return log.pid === process.pid && log.state === 'PoweredOff';
+  };
+  const off = await waitFor(offOrGone, { timeoutMs, pollMs: 25, signal: ctx.signal });
+  if (off && !(await waitForExit(process, { timeoutMs: leaveTimeoutMs, signal: ctx.signal }))) await terminate(process, { graceMs: 2000 });
+  return !isAlive(process);
 }
 
 function timeoutError(vmid: number, seconds: number, refusal: string): NakhodaError {

@@ -1,11 +1,17 @@
 import type { DriverContext } from '@nakhoda/driver';
-import type { HostSample } from '@nakhoda/host';
+import type { HostSample, ProcessSample } from '@nakhoda/host';
 import { type HypervisorId, toNakhodaError } from '@nakhoda/schema';
 
 import { changeGuest, checkPing, checkTransfer, type Finding, proveRollback, runLoad, writeMarker } from './checks.ts';
 import type { LabGuest } from './lab-guest.ts';
 import type { LoadResult } from './parse.ts';
 import { type PlannedCheck, planChecks, type RawCheck } from './raw-check.ts';
+
+/** What the load cost: on the host as a whole, and in each VM's process by vmid (null when it could not be read). */
+export interface LoadSample {
+  host: HostSample;
+  processes: Record<number, ProcessSample | null>;
+}
 
 /** What the experiment does to the world; the daemon's own services behind it. */
 export interface LabWorld {
@@ -17,8 +23,8 @@ export interface LabWorld {
   address(vmid: number): Promise<string | null>;
   takeSnapshot(vmid: number, name: string): Promise<{ seconds: number; memory: boolean }>;
   rollback(vmid: number, name: string): Promise<{ seconds: number }>;
-  /** Samples the host while `work` runs. */
-  sampleWhile<T>(work: () => Promise<T>): Promise<{ value: T; sample: HostSample }>;
+  /** Samples the host, and the process of each of these VMs, while `work` runs. */
+  sampleWhile<T>(vmids: readonly number[], work: () => Promise<T>): Promise<{ value: T; sample: LoadSample }>;
   /** Destroys every guest and the network of the experiment. Gives what is left, which should be nothing. */
   cleanUp(): Promise<{ leftovers: string[] }>;
 }
@@ -170,22 +176,25 @@ export async function runExperiment(options: {
     );
   }
 
+  const vmidOf = (id: HypervisorId): number => vmids.get(id) ?? 0;
   for (const id of hypervisors) {
     await make(`load.${id}`, needs(id), async () => {
-      const { value, sample } = await world.sampleWhile(() => runLoad(guest(id), loadSeconds));
+      const { value, sample } = await world.sampleWhile([vmidOf(id)], () => runLoad(guest(id), loadSeconds));
       if (value) run.alone.set(id, value);
-      return loadFinding(value, { sample });
+      const inside = await guest(id).ask(['sh', '-c', 'uptime; free']);
+      return loadFinding(value, { host: sample.host, process: sample.processes[vmidOf(id)], command: 'uptime; free', output: inside });
     });
   }
   await make('load.both', needs(...hypervisors), async () => {
-    const { value, sample } = await world.sampleWhile(() =>
+    const { value, sample } = await world.sampleWhile(hypervisors.map(vmidOf), () =>
       Promise.all(hypervisors.map(async (id) => [id, await runLoad(guest(id), loadSeconds)] as const)),
     );
     const guests = Object.fromEntries(
       value.map(([id, together]) => {
         const alone = run.alone.get(id)?.perSecond ?? null;
         const rate = together?.perSecond ?? null;
-        return [id, { alone, together: rate, ratio: alone && rate !== null ? rate / alone : null }];
+        const ratio = alone && rate !== null ? rate / alone : null;
+        return [id, { alone, together: rate, ratio, process: sample.processes[vmidOf(id)] }];
       }),
     );
     const worked = value.every(([, together]) => together !== null && together.work > 0);

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 import type { DriverContext, GuestFacet } from '@nakhoda/driver';
-import { sampleHostWhile, waitFor } from '@nakhoda/host';
+import { type ProcessReading, type ProcessSample, processSampleBetween, sampleHostWhile, sampleProcess, waitFor } from '@nakhoda/host';
 import { type HypervisorId, NakhodaError, type NetworkSpec, type Task, fromErrorBody } from '@nakhoda/schema';
 
 import type { Services } from '../services/context.ts';
@@ -82,7 +82,24 @@ export async function createLabWorld(services: Services, ctx: DriverContext, mar
     },
 
     rollback: async (vmid, snapshot) => ({ seconds: await operate('snapshot.rollback', vmid, { snapshot }) }),
-    sampleWhile: sampleHostWhile,
+
+    async sampleWhile(vmids, work) {
+      const read = (): Promise<(ProcessReading | null)[]> =>
+        Promise.all(
+          vmids.map((vmid) => {
+            const pid = inventory.view(inventory.resolve(String(vmid))).pid;
+            return pid === undefined ? null : sampleProcess(pid);
+          }),
+        );
+      const before = await read();
+      const { value, sample } = await sampleHostWhile(work);
+      const after = await read();
+      const processes = vmids.map((vmid, index): [number, ProcessSample | null] => {
+        const [first, last] = [before[index], after[index]];
+        return [vmid, first && last ? processSampleBetween(first, last) : null];
+      });
+      return { value, sample: { host: sample, processes: Object.fromEntries(processes) } };
+    },
 
     async cleanUp() {
       await removeLeftovers(services, ctx, mark);

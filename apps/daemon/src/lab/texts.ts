@@ -21,14 +21,9 @@ export function hypervisorName(id: HypervisorId | 'both'): string {
   return names[id];
 }
 
+type FormatNumber = (value: unknown, digits?: number) => string;
 type Evidence = Record<string, unknown>;
-type Writer = (check: {
-  hypervisor: string;
-  from: string;
-  to: string;
-  evidence: Evidence;
-  number: (value: unknown, digits?: number) => string;
-}) => CheckWords;
+type Writer = (check: { hypervisor: string; from: string; to: string; evidence: Evidence; number: FormatNumber }) => CheckWords;
 
 const rtt = (evidence: Evidence): { min?: unknown; average?: unknown; max?: unknown } | null =>
   (evidence['rttMs'] as object | null) ?? null;
@@ -42,6 +37,42 @@ const both = (evidence: Evidence): [string, BothLoad][] =>
     hypervisorName(id as HypervisorId),
     load,
   ]);
+
+interface HostLoad {
+  cpuPercent: number;
+  memoryUsedBytes: number;
+  memoryTotalBytes: number;
+  /** Averages of 1, 5 and 15 minutes. */
+  load: readonly number[];
+}
+interface ProcessLoad {
+  cpuPercent: number;
+  rssBytes: number;
+}
+const hostLoad = (evidence: Evidence): HostLoad | null => (evidence['host'] as HostLoad | undefined) ?? null;
+const processLoad = (evidence: Evidence): ProcessLoad | null => (evidence['process'] as ProcessLoad | null | undefined) ?? null;
+const gibibytes = (bytes: number): number => bytes / 1024 ** 3;
+const mebibytes = (bytes: number): number => bytes / 1024 ** 2;
+
+/** What a load cost, as the end of a sentence; nothing where it was not measured. */
+const costs = {
+  en: (evidence: Evidence, number: FormatNumber): string => {
+    const [host, own] = [hostLoad(evidence), processLoad(evidence)];
+    const process = own && ` VM process: CPU ${number(own.cpuPercent, 0)} % of a core, ${number(mebibytes(own.rssBytes), 0)} MiB.`;
+    const whole =
+      host &&
+      ` Host: CPU ${number(host.cpuPercent, 0)} %, memory ${number(gibibytes(host.memoryUsedBytes), 1)} of ${number(gibibytes(host.memoryTotalBytes), 1)} GiB, load average ${host.load.map((value) => number(value)).join(' / ')}.`;
+    return (process ?? '') + (whole ?? '');
+  },
+  id: (evidence: Evidence, number: FormatNumber): string => {
+    const [host, own] = [hostLoad(evidence), processLoad(evidence)];
+    const process = own && ` Proses VM: CPU ${number(own.cpuPercent, 0)} % dari satu inti, ${number(mebibytes(own.rssBytes), 0)} MiB.`;
+    const whole =
+      host &&
+      ` Host: CPU ${number(host.cpuPercent, 0)} %, memori ${number(gibibytes(host.memoryUsedBytes), 1)} dari ${number(gibibytes(host.memoryTotalBytes), 1)} GiB, load average ${host.load.map((value) => number(value)).join(' / ')}.`;
+    return (process ?? '') + (whole ?? '');
+  },
+};
 
 const english: Record<RawCheck['kind'], Writer> = {
   'boot': ({ hypervisor, evidence, number }) => ({
@@ -78,17 +109,18 @@ const english: Record<RawCheck['kind'], Writer> = {
   'load': ({ hypervisor, evidence, number }) => ({
     title: `Load on the ${hypervisor} guest alone`,
     expected: 'The guest does work, and the rate is measured.',
-    observed: `${number(evidence['perSecond'])} units of work a second over ${number(evidence['seconds'])} s.`,
+    observed: `${number(evidence['perSecond'])} units of work a second over ${number(evidence['seconds'])} s.${costs.en(evidence, number)}`,
   }),
   'load-both': ({ evidence, number }) => ({
     title: 'Load on both guests at once',
     expected: 'Both guests do work at the same time, and the rates are measured.',
-    observed: both(evidence)
-      .map(
-        ([name, load]) =>
-          `${name}: ${number(load.together)} units/s, ${number(load.ratio === null ? null : load.ratio * 100, 0)} % of its rate alone`,
-      )
-      .join('; '),
+    observed:
+      both(evidence)
+        .map(
+          ([name, load]) =>
+            `${name}: ${number(load.together)} units/s, ${number(load.ratio === null ? null : load.ratio * 100, 0)} % of its rate alone`,
+        )
+        .join('; ') + `.${costs.en(evidence, number)}`,
   }),
   'cleanup': () => ({
     title: 'Clean up',
@@ -131,17 +163,18 @@ const indonesian: Record<RawCheck['kind'], Writer> = {
   'load': ({ hypervisor, evidence, number }) => ({
     title: `Beban pada guest ${hypervisor} saja`,
     expected: 'Guest bekerja, dan lajunya diukur.',
-    observed: `${number(evidence['perSecond'])} satuan kerja per detik selama ${number(evidence['seconds'])} detik.`,
+    observed: `${number(evidence['perSecond'])} satuan kerja per detik selama ${number(evidence['seconds'])} detik.${costs.id(evidence, number)}`,
   }),
   'load-both': ({ evidence, number }) => ({
     title: 'Beban pada kedua guest bersamaan',
     expected: 'Kedua guest bekerja pada waktu yang sama, dan lajunya diukur.',
-    observed: both(evidence)
-      .map(
-        ([name, load]) =>
-          `${name}: ${number(load.together)} satuan/detik, ${number(load.ratio === null ? null : load.ratio * 100, 0)} % dari lajunya ketika sendiri`,
-      )
-      .join('; '),
+    observed:
+      both(evidence)
+        .map(
+          ([name, load]) =>
+            `${name}: ${number(load.together)} satuan/detik, ${number(load.ratio === null ? null : load.ratio * 100, 0)} % dari lajunya ketika sendiri`,
+        )
+        .join('; ') + `.${costs.id(evidence, number)}`,
   }),
   'cleanup': () => ({
     title: 'Pembersihan',

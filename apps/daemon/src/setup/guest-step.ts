@@ -65,6 +65,7 @@ async function build(context: SetupContext, mode: string[], env: NodeJS.ProcessE
   await rm(part, { recursive: true, force: true });
   const code = await runProgram([builder(context), ...mode, part], { env, log });
   if (code !== 0) {
+    await rm(part, { recursive: true, force: true });
     throw new NakhodaError('setup.failed', {
       message: `The tiny guest could not be built. The end of ${log}:\n${await logTail(log)}`,
       hint: 'Repair what it complains about, then run `nakhoda setup guest` again.',

@@ -27,7 +27,7 @@ say() {
 bootstrap() {
   for mirror in "$@" ''; do
     remove "$root"
-    say "unpacking a minimal Debian unstable from ${mirror:-debootstrap's default mirror}"
+    say "unpacking a minimal Debian unstable from ${mirror:-the default mirror of debootstrap}"
     # shellcheck disable=SC2086 # no mirror means no argument
     WGETRC=$settings/wgetrc debootstrap --variant=minbase --components=main,contrib \
       sid "$root" $mirror && return

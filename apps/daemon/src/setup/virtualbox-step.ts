@@ -62,7 +62,7 @@ export const virtualBoxStep: SetupStep = {
 async function makeIsolated(context: SetupContext): Promise<void> {
   const folder = virtualBoxRuntimeFolder(context.env);
   await mkdir(folder, { recursive: true });
-  await remove(context, folder, (name) => name.endsWith('.part'));
+  await remove(context, folder, isPart);
   const whole = (await readdir(folder)).includes(recipe);
   if (!whole) await build(context, folder);
   const link = join(folder, 'current');
@@ -80,7 +80,12 @@ async function remove(context: SetupContext, folder: string, chosen: (name: stri
     .filter((entry) => entry.isDirectory() && chosen(entry.name))
     .map((entry) => join(folder, entry.name))
     .filter((path) => !used.some((root) => root.startsWith(`${path}/`)));
-  if (old.length > 0) await runAsRoot(context, ['sh', builder(context), 'remove', ...old], folder);
+  if (old.length > 0) await runAsRoot(context, ['sh', builder(context), 'remove', ...old], join(folder, 'remove.log'));
+}
+
+/** What a set-up that was interrupted leaves behind. */
+function isPart(name: string): boolean {
+  return name.endsWith('.part');
 }
 
 async function assertRoom(folder: string): Promise<void> {
@@ -107,20 +112,19 @@ async function build(context: SetupContext, folder: string): Promise<void> {
     await runAsRoot(
       { ...context, env: { ...apt.proxies, ...context.env } },
       ['sh', builder(context), 'build', part, owner, settings, ...debianMirrors(targets.stdout)],
-      folder,
+      join(folder, 'setup.log'),
     );
+    await rename(part, join(folder, recipe));
   } finally {
-    await rm(settings, { recursive: true });
+    await remove(context, folder, isPart);
   }
-  await rename(part, join(folder, recipe));
 }
 
 function builder({ checkout }: SetupContext): string {
   return join(checkout, 'apps', 'daemon', 'src', 'setup', 'virtualbox-root.sh');
 }
 
-async function runAsRoot(context: SetupContext, argv: string[], folder: string): Promise<void> {
-  const log = join(folder, 'setup.log');
+async function runAsRoot(context: SetupContext, argv: string[], log: string): Promise<void> {
   const caller = { uid: process.getuid?.() ?? 0, terminal: process.stdin.isTTY && process.stderr.isTTY };
   const code = await runProgram(asRoot(argv, caller), { env: context.env, log });
   if (code === 0) return;

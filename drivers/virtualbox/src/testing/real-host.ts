@@ -1,0 +1,65 @@
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
+
+import type { Driver } from '@nakhoda/driver';
+import { cacheFolder, findVirtualBoxRuntime, waitFor } from '@nakhoda/host';
+import type { VirtualBoxRuntime } from '@nakhoda/host';
+
+import { createVirtualBoxDriver, programEnvironment } from '../virtualbox-driver.ts';
+
+/** A data folder of a test's own, with the real VirtualBox. */
+export interface RealHost {
+  folder: string;
+  userHome: string;
+  runtime: VirtualBoxRuntime | null;
+  /** A fresh driver on the same data folder each time. */
+  makeDriver(options?: { callTimeoutMs?: number }): Driver;
+  /** What is still there of its VMs, one line each, once VirtualBox's service has left. */
+  leftovers(): Promise<string[]>;
+  dispose(): Promise<void>;
+}
+
+export async function makeRealHost(): Promise<RealHost> {
+  const folder = await mkdtemp(join(tmpdir(), 'nk-vb-'));
+  const userHome = join(folder, 'virtualbox');
+  const cache = cacheFolder(process.env);
+  await mkdir(cache, { recursive: true });
+  const runtime = await findVirtualBoxRuntime(process.env);
+  return {
+    folder,
+    userHome,
+    runtime,
+    makeDriver: (options = {}) =>
+      createVirtualBoxDriver({ userHome, folders: [folder, cache], runtime, log: (line) => console.log(`driver: ${line}`), ...options }),
+    async leftovers() {
+      // It leaves 5 s after its last client.
+      await waitFor(async () => (await processesOf(userHome)).length === 0, { timeoutMs: 20_000, pollMs: 200 });
+      const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+      const files = entries.filter((entry) => !entry.isDirectory()).map((entry) => relative(folder, join(entry.parentPath, entry.name)));
+      const registry = await readFile(join(userHome, 'VirtualBox.xml'), 'utf8').catch(() => '');
+      return [
+        ...(await processesOf(userHome)).map(({ commandLine }) => commandLine),
+        ...(registry.match(/<(MachineEntry|HardDisk|Image) [^>]*>/g) ?? []),
+        ...files.filter((file) => !file.startsWith('virtualbox/')),
+      ];
+    },
+    async dispose() {
+      await rm(folder, { recursive: true });
+      const socketId = programEnvironment(userHome)['VBOX_IPC_SOCKETID'] ?? '';
+      await rm(join(tmpdir(), `.vbox-${socketId}-ipc`), { recursive: true, force: true });
+    },
+  };
+}
+
+/** All processes that were started for this registry, by whomever. */
+export async function processesOf(userHome: string): Promise<{ pid: number; commandLine: string }[]> {
+  const found: { pid: number; commandLine: string }[] = [];
+  for (const name of (await readdir('/proc')).filter((entry) => /^\d+$/.test(entry))) {
+    const environment = await readFile(`/proc/${name}/environ`, 'utf8').catch(() => '');
+    if (!environment.split('\0').includes(`VBOX_USER_HOME=${userHome}`)) continue;
+    const commandLine = (await readFile(`/proc/${name}/cmdline`, 'utf8').catch(() => '')).replaceAll('\0', ' ').trim();
+    if (commandLine !== '') found.push({ pid: Number(name), commandLine });
+  }
+  return found;
+}
