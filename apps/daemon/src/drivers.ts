@@ -14,15 +14,15 @@ import type { DaemonConfig } from './config.ts';
 export async function createDrivers(config: DaemonConfig, logger: Logger): Promise<Driver[]> {
   const { folders } = config;
   const log = (line: string): void => logger.info(line);
-  const makers: Record<DaemonConfig['hypervisors'][number], () => Promise<Driver> | Driver> = {
-    qemu: () => createQemuDriver({ imagesDirectory: folders.images, runDirectory: join(folders.run, 'vm'), probeKvm, log }),
+  const makers: Record<DaemonConfig['hypervisors'][number], () => Promise<Driver>> = {
+    qemu: async () => createQemuDriver({ imagesDirectory: folders.images, runDirectory: join(folders.run, 'vm'), probeKvm, log }),
     async virtualbox() {
       const cache = cacheFolder(process.env);
       await mkdir(cache, { recursive: true });
       const runtime = await findVirtualBoxRuntime(process.env);
       return createVirtualBoxDriver({ userHome: folders.virtualbox, folders: [folders.root, cache], runtime, log });
     },
-    fake: () => createFakeDriver({ persistPath: join(folders.root, 'fake.json') }),
+    fake: async () => createFakeDriver({ persistPath: join(folders.root, 'fake.json') }),
   };
   return Promise.all(config.hypervisors.map((id) => makers[id]()));
 }

@@ -87,13 +87,20 @@ function inventory() {
   const tasks = sorted(state.tasks, 'id').reverse().slice(0, 12);
   const taskRow = (task) => [
     task.title,
-    element('span', { className: `state ${task.state}`, textContent: task.state === 'running' ? `${Math.round(task.progress * 100)} %` : task.state }),
+    element('span', {
+      className: `state ${task.state}`,
+      textContent: task.state === 'running' ? `${Math.round(task.progress * 100)} %` : task.state,
+    }),
     task.error ? `${task.error.message} ${task.error.hint}` : '',
     task.user,
   ];
   return [
     element('h2', { textContent: w('vms') }),
-    table(['VMID', w('name'), w('hypervisor'), w('state'), w('cores'), w('memory'), w('addresses'), w('actions')], sorted(state.vms, 'vmid').map(vmRow), w('noVms')),
+    table(
+      ['VMID', w('name'), w('hypervisor'), w('state'), w('cores'), w('memory'), w('addresses'), w('actions')],
+      sorted(state.vms, 'vmid').map(vmRow),
+      w('noVms'),
+    ),
     element('h2', { textContent: w('hypervisors') }),
     table([w('name'), w('version'), w('state'), w('why')], sorted(state.hypervisors, 'id').map(hypervisorRow), ''),
     element('h2', { textContent: w('networks') }),
@@ -132,7 +139,8 @@ function render() {
   const logout = document.getElementById('logout');
   logout.hidden = state.session === null;
   logout.textContent = w('logout');
-  const error = state.error && element('p', { className: 'error', role: 'alert', textContent: `${state.error.message} ${state.error.hint ?? ''}` });
+  const error =
+    state.error && element('p', { className: 'error', role: 'alert', textContent: `${state.error.message} ${state.error.hint ?? ''}` });
   main.replaceChildren(...(error ? [error] : []), ...(state.session ? inventory() : loginForm()));
 }
 

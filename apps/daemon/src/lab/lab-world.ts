@@ -86,7 +86,7 @@ export async function createLabWorld(services: Services, ctx: DriverContext, mar
     async sampleWhile(vmids, work) {
       const read = (): Promise<(ProcessReading | null)[]> =>
         Promise.all(
-          vmids.map((vmid) => {
+          vmids.map(async (vmid) => {
             const pid = inventory.view(inventory.resolve(String(vmid))).pid;
             return pid === undefined ? null : sampleProcess(pid);
           }),

@@ -115,7 +115,12 @@ const cases: Record<string, Case> = {
     pointOfNoReturn: 'delete the machine, its disks and snapshots',
   },
   'snapshot.take': { make: snapshotTakeSaga, input: { ...target, snapshot: 'first', description: '', memory: true }, level: 'running' },
-  'snapshot.rollback': { make: snapshotRollbackSaga, input: { ...target, snapshot: 'first' }, level: 'snapshot', pointOfNoReturn: 'roll back' },
+  'snapshot.rollback': {
+    make: snapshotRollbackSaga,
+    input: { ...target, snapshot: 'first' },
+    level: 'snapshot',
+    pointOfNoReturn: 'roll back',
+  },
   'snapshot.delete': {
     make: snapshotDeleteSaga,
     input: { ...target, snapshot: 'first' },

@@ -12,7 +12,8 @@ export function createMemoryNetworkHost(): MemoryNetworkHost {
     present: () => [...present].sort(),
     ensure: async (_ctx, spec) => void present.add(spec.bridge),
     remove: async (_ctx, spec) => void present.delete(spec.bridge),
-    observe: async (spec) => (present.has(spec.bridge) ? { state: 'up', addresses: [] } : { state: 'down', reason: 'It was not made.', addresses: [] }),
+    observe: async (spec) =>
+      present.has(spec.bridge) ? { state: 'up', addresses: [] } : { state: 'down', reason: 'It was not made.', addresses: [] },
     plan: async () => ({ kind: 'none' }),
     attach: async (_ctx, nic) => void present.add(`${nic.vmid}/${nic.slot}`),
     detach: async (_ctx, nic) => void present.delete(`${nic.vmid}/${nic.slot}`),
