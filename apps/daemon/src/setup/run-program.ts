@@ -5,14 +5,15 @@ import { NakhodaError } from '@nakhoda/schema';
 
 export interface RunOptions {
   readonly env: NodeJS.ProcessEnv;
-  /** File for both outputs, written anew; without it they go to our standard error. */
+  /** File for the output, written anew; without it everything goes to our standard error. */
   readonly log?: string;
+  /** True for a program whose standard error is progress for the person, and not for the log. */
+  readonly tellsProgress?: boolean;
 }
 
 /**
  * Runs a set-up program to its end; resolves with its exit code, or 128 when a signal ended it.
- * Standard input is ours, so that sudo can ask; file descriptor 3 is our standard error, for
- * progress of a program whose output goes to a log. There is no time limit: what it waits for is
+ * Standard input is ours, so that sudo can ask. There is no time limit: what it waits for is
  * a download or a compiler, and the person at the terminal sees which.
  *
  * @throws NakhodaError `setup.failed` when it cannot be started.
@@ -23,7 +24,8 @@ export async function runProgram(argv: readonly string[], options: RunOptions): 
   await using log = options.log === undefined ? undefined : await open(options.log, 'w', 0o600);
   const output = log?.fd ?? 2;
   return await new Promise((resolve, reject) => {
-    const child = spawn(program, args, { stdio: [0, output, output, 2], env: options.env });
+    const stdio = [0, output, options.tellsProgress === true ? 2 : output];
+    const child = spawn(program, args, { stdio, env: options.env });
     child.once('error', (cause) => {
       reject(
         new NakhodaError('setup.failed', {

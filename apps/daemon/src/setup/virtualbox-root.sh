@@ -19,7 +19,9 @@ remove() {
   rm -rf --one-file-system -- "$@"
 }
 
-# Progress, apart from the log that standard output and error go to.
+# Standard error is for progress; everything else, errors too, is for the log on standard output.
+# (sudo closes every other descriptor, so there can be no third for it.)
+exec 3>&2 2>&1
 say() {
   printf '  %s\n' "$*" >&3
 }
@@ -93,7 +95,7 @@ build() {
   shift 3
   remove "$part"
   mkdir -p "$part"
-  unshare --mount sh "$0" install "$part" "$settings" "$@"
+  unshare --mount sh "$0" install "$part" "$settings" "$@" 2>&3
   (
     cd "$part/root"
     rm -rf var/cache/apt var/lib/apt/lists usr/src usr/share/man usr/share/info usr/share/locale

@@ -126,7 +126,7 @@ function builder({ checkout }: SetupContext): string {
 
 async function runAsRoot(context: SetupContext, argv: string[], log: string): Promise<void> {
   const caller = { uid: process.getuid?.() ?? 0, terminal: process.stdin.isTTY && process.stderr.isTTY };
-  const code = await runProgram(asRoot(argv, caller), { env: context.env, log });
+  const code = await runProgram(asRoot(argv, caller), { env: context.env, log, tellsProgress: true });
   if (code === 0) return;
   throw new NakhodaError('setup.failed', {
     message: `VirtualBox's run time could not be made. The end of ${log}:\n${await logTail(log)}`,
