@@ -1,3 +1,5 @@
+import { isDeepStrictEqual } from 'node:util';
+
 import type { NetworkSpec } from '@nakhoda/schema';
 import type { TaskKind } from '@nakhoda/tasks';
 
@@ -14,7 +16,14 @@ export function networkCreateSaga(services: Services): TaskKind<{ spec: NetworkS
     onCrash: 'unwind',
     initialState: () => ({}),
     steps: ({ spec }) => [
-      { name: 'reserve the name', do: () => networks.add(spec), undo: () => networks.remove(spec.name) },
+      {
+        name: 'reserve the name',
+        do: () => networks.add(spec),
+        undo: async () => {
+          // A network of the same name that somebody else made is not ours to remove.
+          if (networks.specs().some((other) => isDeepStrictEqual(other, spec))) await networks.remove(spec.name);
+        },
+      },
       {
         name: 'make the bridge and its DHCP server',
         do: (ctx) => networks.bringUp(ctx, spec),
@@ -36,7 +45,15 @@ export function networkDeleteSaga(services: Services): TaskKind<{ spec: NetworkS
     initialState: () => ({}),
     steps: ({ spec }) => [
       { name: 'look whether a VM is attached to it', do: async () => networks.close(spec.name) },
-      { name: 'take down the bridge and its DHCP server', cancellable: false, do: (ctx) => networks.takeDown(ctx, spec) },
+      {
+        name: 'take down the bridge and its DHCP server',
+        cancellable: false,
+        do: async (ctx) => {
+          // Again: a daemon that was started in between knows nothing of the look before.
+          networks.close(spec.name);
+          await networks.takeDown(ctx, spec);
+        },
+      },
       { name: 'forget it', cancellable: false, do: () => networks.remove(spec.name) },
     ],
   };

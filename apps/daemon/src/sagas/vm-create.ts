@@ -24,8 +24,11 @@ export function vmCreateSaga(services: Services): TaskKind<VmCreateInput, object
       const reserve: Step<VmCreateInput, object> = {
         name: 'reserve the name and vmid',
         do: async () => {
-          networks.requireUsable(record.spec.nics.map((nic) => nic.network));
+          const nics = record.spec.nics.map((nic) => nic.network);
+          networks.requireUsable(nics);
           await inventory.add(record);
+          // Again: one that began to go meanwhile had not seen this VM.
+          networks.requireUsable(nics);
         },
         undo: async () => {
           // A record of the same vmid that somebody else made is not ours to remove.

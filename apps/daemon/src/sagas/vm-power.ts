@@ -26,7 +26,14 @@ export function vmStartSaga(services: Services): TaskKind<VmInput, object, void>
     kind: 'vm.start',
     title: ({ name, vmid }) => `Start ${name} (${vmid})`,
     onCrash: 'resume',
-    steps: ({ vmid }) => startSteps<VmInput>(services, vmid),
+    steps: ({ vmid }) => [
+      {
+        // A step of its own, so that a VM that runs already, or was destroyed meanwhile, has nothing to undo.
+        name: 'look whether it can be started',
+        do: async () => requireState(services, requireRecord(services, vmid), 'start'),
+      },
+      ...startSteps<VmInput>(services, vmid),
+    ],
   };
 }
 

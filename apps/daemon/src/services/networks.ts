@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 
 import type { DriverContext, NicAttachment } from '@nakhoda/driver';
 import type { Capabilities, Lease, Network, NetworkSpec } from '@nakhoda/schema';
@@ -134,7 +135,7 @@ export function createNetworks(options: {
     async add(spec) {
       const present = await store.get(networkKey(spec.name));
       // The same step repeated after a crash.
-      const ours = present !== null && (present.value as NetworkSpec).createdAt === spec.createdAt;
+      const ours = present !== null && isDeepStrictEqual(present.value, spec);
       if (present && !ours) {
         throw new NakhodaError('network.name-taken', {
           message: `There is a network called ${spec.name} already.`,
