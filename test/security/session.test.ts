@@ -167,3 +167,20 @@ test('guessing is slowed down, also for an unknown user and with a header that c
   }
   assert.equal((await logIn(secure)).statusCode, 200);
 });
+
+test('a new password ends the old one and every session, and bearer tokens stay', async () => {
+  await using secure = await startSecureServer();
+  const session = await secure.openSession();
+  const headers = { host, origin, 'cookie': `nakhoda_session=${session.secret}`, 'x-csrf-token': session.csrfToken };
+  const made = await secure.server.inject({ method: 'POST', url: '/api/v1/tokens', headers, payload: { name: 'ci' } });
+  const answer = await secure.server.inject({ method: 'POST', url: '/api/v1/password/reset', headers });
+  assert.equal(answer.statusCode, 200);
+  const { password } = answer.json<{ password: string }>();
+  assert.notEqual(password, secure.password);
+  assert.equal(await statusOf(secure, `nakhoda_session=${session.secret}`), 401);
+  assert.equal((await logIn(secure)).statusCode, 401);
+  assert.equal((await logIn(secure, { password })).statusCode, 200);
+  const { token } = made.json<{ token: string }>();
+  const byToken = await secure.server.inject({ method: 'GET', url: '/api/v1/session', headers: { authorization: `Bearer ${token}` } });
+  assert.equal(byToken.statusCode, 200);
+});

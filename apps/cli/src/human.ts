@@ -61,6 +61,11 @@ const renderers: Renderers = {
   'task.cancel': (task) => `${printable(task.title)}: ${task.state}`,
   'task.retry': (task) => `${printable(task.title)}: ${task.state}`,
   'host.check': renderHostCheck,
+  'password.reset': ({ user, password }) =>
+    `${keyValues([
+      ['user', user],
+      ['password', password],
+    ])}\n\nKeep it now: it is not shown again. Every session has ended.`,
   'token.create': (token) =>
     `${keyValues([
       ['name', token.name],

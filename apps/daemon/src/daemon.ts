@@ -50,7 +50,13 @@ export async function openCore(
   const hypervisors = createHypervisors({ drivers: parts.drivers, node: config.node, bus, log });
   for (const driver of parts.drivers) cleanup.defer(() => driver.close());
   const inventory = createInventory({ store, hypervisors, bus, log });
-  const networks = createNetworks({ store, bus, host: parts.networkHost, records: () => inventory.records() });
+  const networks = createNetworks({
+    store,
+    bus,
+    host: parts.networkHost,
+    records: () => inventory.records(),
+    isBusy: (name) => engine.isLocked(`network/${name}`),
+  });
   const engine = createTaskEngine({
     store: createSqliteTaskStore(database),
     onChange: (task) => bus.publish({ type: 'task', task }),

@@ -9,6 +9,7 @@ import type { HostFacts } from './host-facts.ts';
 const interpreter: HostFacts = {
   version: '7.2.22',
   lacksRoot: false,
+  missingProgram: null,
   driverVersion: null,
   driverDevice: false,
   virtualizationFlag: false,

@@ -1,14 +1,14 @@
 import { access, mkdir, rm, rmdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-import type { DriverContext, MachineSpec } from '@nakhoda/driver';
+import type { DriverContext, MachineSpec, MachineStatus } from '@nakhoda/driver';
 import { writeFileAtomic } from '@nakhoda/host';
 import { NakhodaError } from '@nakhoda/schema';
 
 import { capabilitiesOf, validateSpec } from './capabilities.ts';
 import { attachmentArgs, createStep, descriptionArgs, modifyArgs, storageSteps } from './definition-plan.ts';
 import type { DefinitionStep } from './definition-plan.ts';
-import { judgeHost } from './host-facts.ts';
+import { needExecution } from './host-facts.ts';
 import { machineName, specPath } from './machines.ts';
 import type { KnownMachine } from './machines.ts';
 import type { Parts } from './parts.ts';
@@ -26,13 +26,14 @@ export async function define(parts: Parts, ctx: DriverContext, spec: MachineSpec
       details: { problems },
     });
   }
+  needExecution(parts.hostFacts());
   const known = await parts.machines.find(spec.vmid);
   if (known === null) return defineNew(parts, ctx, spec);
 
   const { status } = await parts.machines.view(known);
   const same = JSON.stringify(known.spec) === JSON.stringify(spec);
   if (known.uuid !== spec.uuid) throw existsOutside(spec);
-  if (status.state !== 'stopped' && status.state !== 'crashed') {
+  if (!isAtRest(status)) {
     if (same) return undefined;
     throw new NakhodaError('vm.wrong-state', {
       message: `VM ${spec.vmid} is ${status.state}; its definition can be changed while it is stopped.`,
@@ -40,6 +41,11 @@ export async function define(parts: Parts, ctx: DriverContext, spec: MachineSpec
     });
   }
   return redefine(parts, ctx, known, spec);
+}
+
+/** True when no process of the VM is left: a crashed one may still have its front end. */
+function isAtRest(status: MachineStatus): boolean {
+  return status.pid === undefined && ['stopped', 'crashed', 'unknown'].includes(status.state);
 }
 
 async function defineNew(parts: Parts, ctx: DriverContext, spec: MachineSpec): Promise<void> {
@@ -133,7 +139,7 @@ async function planStorage(parts: Parts, spec: MachineSpec): Promise<DefinitionS
   const known = await parts.machines.need(spec.vmid);
   const existing = new Set<string>();
   for (const disk of spec.disks) if (await exists(disk.path)) existing.add(disk.path);
-  const mode = judgeHost(parts.hostFacts()).execution?.mode ?? 'interpreter';
+  const { mode } = needExecution(parts.hostFacts());
   return storageSteps(spec, { observed: known.observed, mode, existingImages: existing });
 }
 
@@ -163,7 +169,7 @@ export async function undefine(parts: Parts, ctx: DriverContext, vmid: number): 
   const known = await parts.machines.find(vmid);
   if (known === null) return;
   const { status, run } = await parts.machines.view(known);
-  if (!['stopped', 'crashed', 'unknown'].includes(status.state)) {
+  if (!isAtRest(status)) {
     throw new NakhodaError('vm.wrong-state', {
       message: `VM ${vmid} is ${status.state} and cannot be removed.`,
       hint: 'Stop the VM first.',

@@ -7,6 +7,7 @@ import type { HostFacts } from './host-facts.ts';
 const whole: HostFacts = {
   version: '7.2.22_Debianr175245',
   lacksRoot: false,
+  missingProgram: null,
   driverVersion: '7.2.22_Debian r175245 (0x00340001)',
   driverDevice: true,
   virtualizationFlag: true,
@@ -17,6 +18,16 @@ const cases: [string, Partial<HostFacts>, { usable: boolean; mode: string | unde
   ['nothing is installed', { version: null }, { usable: false, mode: undefined, reason: /not installed/ }],
   ['the run time needs root', { lacksRoot: true }, { usable: false, mode: undefined, reason: /root only/ }],
   ['no driver', { driverVersion: null, driverDevice: false }, { usable: true, mode: 'interpreter', reason: /vboxdrv is not loaded/ }],
+  [
+    'neither driver nor display',
+    { driverVersion: null, missingProgram: '/usr/bin/Xvfb' },
+    { usable: false, mode: undefined, reason: /needs \/usr\/bin\/Xvfb/ },
+  ],
+  [
+    'no display, which hardware virtualization needs not',
+    { missingProgram: '/usr/bin/Xvfb' },
+    { usable: true, mode: 'hardware', reason: null },
+  ],
   ['the driver without its device', { driverDevice: false }, { usable: true, mode: 'interpreter', reason: /vboxdrv is not loaded/ }],
   ["another release's driver", { driverVersion: '7.0.20' }, { usable: true, mode: 'interpreter', reason: /7\.0\.20.*7\.2\.22/ }],
   ['no VT-x', { virtualizationFlag: false }, { usable: true, mode: 'interpreter', reason: /neither VT-x nor AMD-V/ }],

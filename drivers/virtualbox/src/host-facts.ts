@@ -1,7 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 
 import type { ProbeResult } from '@nakhoda/driver';
+import { virtualBoxPrograms } from '@nakhoda/host';
 import type { VirtualBoxRuntime } from '@nakhoda/host';
+import { NakhodaError } from '@nakhoda/schema';
 import type { Execution } from '@nakhoda/schema';
 
 /** What decides how VirtualBox can run guests on this host. */
@@ -10,6 +13,8 @@ export interface HostFacts {
   version: string | null;
   /** True when entering the run time needs root and this process is not. */
   lacksRoot: boolean;
+  /** Program of the interpreter's that is not installed; null when none is missing. */
+  missingProgram: string | null;
   /** Version of the loaded kernel driver vboxdrv; null when it is not loaded. */
   driverVersion: string | null;
   /** True when the device that the driver makes is there. */
@@ -20,11 +25,16 @@ export interface HostFacts {
   bridging: boolean;
 }
 
+/** VirtualBoxVM needs an X server even where nobody looks. */
+export const xvfbProgram = '/usr/bin/Xvfb';
+const interpreterPrograms = [`${virtualBoxPrograms}/VirtualBoxVM`, xvfbProgram];
+
 /** Looks at /dev, /sys and /proc; a few file reads. */
 export function readHostFacts(runtime: VirtualBoxRuntime | null): HostFacts {
   return {
     version: runtime?.version ?? null,
     lacksRoot: runtime?.kind === 'isolated' && process.getuid?.() !== 0,
+    missingProgram: runtime === null ? null : (interpreterPrograms.find((path) => !existsSync(join(runtime.root ?? '/', path))) ?? null),
     driverVersion: readText('/sys/module/vboxdrv/version'),
     driverDevice: existsSync('/dev/vboxdrv'),
     virtualizationFlag: /^flags\s*:.*\b(vmx|svm)\b/m.test(readText('/proc/cpuinfo') ?? ''),
@@ -67,6 +77,12 @@ export function judgeHost(facts: HostFacts): ProbeResult {
     );
   }
   const why = interpreterReason(facts, loaded, driver);
+  if (why !== null && facts.missingProgram !== null) {
+    return unusable(
+      `${why.reason} VirtualBox's interpreter needs ${facts.missingProgram}, which is not installed.`,
+      'Run `./nakhoda setup virtualbox`, or install the packages virtualbox-qt and xvfb.',
+    );
+  }
   if (why === null) {
     const execution: Execution = {
       mode: 'hardware',
@@ -81,6 +97,13 @@ export function judgeHost(facts: HostFacts): ProbeResult {
     reasons: [`${why.reason} Guests run in VirtualBox's interpreter, many times slower, with one core each.`],
     remedy: why.remedy,
   };
+}
+
+/** How guests are executed here. @throws NakhodaError `hypervisor.unusable` */
+export function needExecution(facts: HostFacts): Execution {
+  const { execution, reasons, remedy } = judgeHost(facts);
+  if (execution !== null) return execution;
+  throw new NakhodaError('hypervisor.unusable', { message: reasons.join(' '), hint: remedy ?? 'Run `./nakhoda host check`.' });
 }
 
 function interpreterReason(facts: HostFacts, loaded: boolean, driver: string): { reason: string; remedy: string } | null {

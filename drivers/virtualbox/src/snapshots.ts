@@ -73,7 +73,14 @@ async function take(parts: Parts, ctx: DriverContext, options: TakeOptions): Pro
   }
   const description = `--description=${safeDescription(options.description)}`;
   try {
-    await manage(parts, ctx, machine, ['snapshot', machine.uuid, 'take', options.name, description, ...(status.state === 'running' ? ['--live'] : [])]);
+    await manage(parts, ctx, machine, [
+      'snapshot',
+      machine.uuid,
+      'take',
+      options.name,
+      description,
+      ...(status.state === 'running' ? ['--live'] : []),
+    ]);
     if (runs && !options.memory) await markDisksOnly(parts, ctx, machine.vmid, options.name);
   } catch (error) {
     await dropHalfTaken(parts, machine, options.name).catch((second: unknown) =>

@@ -11,7 +11,7 @@ import { agentSocket, serialSocket } from './definition-plan.ts';
 import { alignNics } from './define.ts';
 import { startDisplay } from './display.ts';
 import { extraDataSteps, frontEndCommand, globalSettingSteps } from './front-end.ts';
-import { judgeHost } from './host-facts.ts';
+import { needExecution, xvfbProgram } from './host-facts.ts';
 import type { KnownMachine } from './machines.ts';
 import type { Parts } from './parts.ts';
 import { clearRun, runPaths } from './run-files.ts';
@@ -79,7 +79,7 @@ async function launch(parts: Parts, ctx: DriverContext, machine: KnownMachine): 
   undo.defer(() => clearRun(parts, machine, record === null ? null : { run: record }));
   const display = command.needsDisplay
     ? await startDisplay({
-        command: (args) => parts.command('/usr/bin/Xvfb', args),
+        command: (args) => parts.command(xvfbProgram, args),
         env: parts.env,
         logPath: paths.displayLog,
         authorityPath: paths.authority,
@@ -112,10 +112,7 @@ async function launch(parts: Parts, ctx: DriverContext, machine: KnownMachine): 
 
 /** Settings of the machine that hang on the host of today, not on the VM. */
 async function prepare(parts: Parts, ctx: DriverContext, machine: KnownMachine): Promise<Execution> {
-  const { execution, reasons, remedy } = judgeHost(parts.hostFacts());
-  if (execution === null) {
-    throw new NakhodaError('hypervisor.unusable', { message: reasons.join(' '), hint: remedy ?? 'Run `./nakhoda host check`.' });
-  }
+  const execution = needExecution(parts.hostFacts());
   const globalSteps = globalSettingSteps(await parts.machines.globalExtraData());
   for (const step of globalSteps) await parts.vbox.run(step, { lanes: [mediaLane], signal: ctx.signal });
   for (const step of extraDataSteps(machine.uuid, execution.mode, machine.observed?.extraData ?? {})) {

@@ -29,6 +29,8 @@ export interface OpenSession {
 export interface Login {
   /** Makes the administrator where there is none; the password is known only to who calls this, once. */
   ensureAdmin(): Promise<{ user: string; password: string | null }>;
+  /** Gives the administrator a new password and ends every session. Bearer tokens stay. */
+  resetPassword(): Promise<{ user: string; password: string }>;
   /** Throws `auth.bad-credentials` or `auth.rate-limited`. */
   logIn(attempt: { user: string; password: string; address: string }): Promise<OpenSession>;
   /** The session of a cookie's value, or null when it is none, idle for too long, or too old. */
@@ -60,6 +62,13 @@ export async function createLogin({ store, limiter = createLoginLimiter(), now =
       const password = newPassword();
       const passwordHash = await hashPassword(password);
       await store.update((records) => ({ ...records, admin: records.admin ?? { user: adminUser, passwordHash } }));
+      return { user: adminUser, password };
+    },
+
+    async resetPassword() {
+      const password = newPassword();
+      const passwordHash = await hashPassword(password);
+      await store.update((records) => ({ ...records, admin: { user: adminUser, passwordHash }, sessions: {} }));
       return { user: adminUser, password };
     },
 

@@ -9,7 +9,7 @@ const never = '9999-12-31T23:59:59.999Z';
 
 type SessionHandlers = Pick<
   Handlers,
-  'session.create' | 'session.show' | 'session.delete' | 'token.create' | 'token.list' | 'token.delete'
+  'session.create' | 'session.show' | 'session.delete' | 'password.reset' | 'token.create' | 'token.list' | 'token.delete'
 >;
 
 /** The handlers of login, logout and bearer tokens. */
@@ -33,6 +33,7 @@ export function sessionHandlers(login: Login): SessionHandlers {
       setHeader('Set-Cookie', clearedCookieHeader);
       return {};
     },
+    'password.reset': () => login.resetPassword(),
     'token.create': ({ body }) => login.createToken(body.name),
     'token.list': async () => login.listTokens(),
     'token.delete': async ({ params }) => {

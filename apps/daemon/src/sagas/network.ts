@@ -44,16 +44,8 @@ export function networkDeleteSaga(services: Services): TaskKind<{ spec: NetworkS
     onCrash: 'resume',
     initialState: () => ({}),
     steps: ({ spec }) => [
-      { name: 'look whether a VM is attached to it', do: async () => networks.close(spec.name) },
-      {
-        name: 'take down the bridge and its DHCP server',
-        cancellable: false,
-        do: async (ctx) => {
-          // Again: a daemon that was started in between knows nothing of the look before.
-          networks.close(spec.name);
-          await networks.takeDown(ctx, spec);
-        },
-      },
+      { name: 'look whether a VM is attached to it', do: async () => networks.refuseWhileUsed(spec.name) },
+      { name: 'take down the bridge and its DHCP server', cancellable: false, do: (ctx) => networks.takeDown(ctx, spec) },
       { name: 'forget it', cancellable: false, do: () => networks.remove(spec.name) },
     ],
   };

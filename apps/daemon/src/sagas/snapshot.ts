@@ -99,7 +99,7 @@ export function snapshotRollbackSaga(services: Services): TaskKind<SnapshotInput
         },
       },
       {
-        name: 'take its NICs off when it does not run',
+        name: 'settle its NICs',
         do: async (ctx) => {
           if (inventory.state(vmid) === 'stopped') await networks.detach(ctx, requireRecord(services, vmid));
         },

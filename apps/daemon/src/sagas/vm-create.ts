@@ -27,7 +27,7 @@ export function vmCreateSaga(services: Services): TaskKind<VmCreateInput, object
           const nics = record.spec.nics.map((nic) => nic.network);
           networks.requireUsable(nics);
           await inventory.add(record);
-          // Again: one that began to go meanwhile had not seen this VM.
+          // Again: a task that began to delete one meanwhile may not have seen this VM.
           networks.requireUsable(nics);
         },
         undo: async () => {

@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 
 import type { DriverContext, NicAttachment } from '@nakhoda/driver';
 import {
@@ -51,18 +51,20 @@ export interface NetworkHost {
 /** Bridges, TAPs, dnsmasq and relays on this host, all marked as this daemon's. */
 export function createLinuxNetworkHost(config: Pick<DaemonConfig, 'folders' | 'owner'>): NetworkHost {
   const { folders, owner } = config;
-  const place = async (name: string): Promise<{ directory: string; runtimeDirectory: string; owner: string }> => {
-    const own = networkFolders(folders.networks, folders.run, name);
-    for (const folder of Object.values(own)) await mkdir(folder, { recursive: true, mode: 0o700 });
-    return { ...own, owner };
-  };
+  const place = (name: string) => ({ ...networkFolders(folders.networks, folders.run, name), owner });
 
   return {
-    ensure: async (ctx, spec) => ensureNetwork(ctx, spec, await place(spec.name)),
-    remove: async (ctx, spec) => removeNetwork(ctx, spec, await place(spec.name)),
+    ensure: async (ctx, spec) => ensureNetwork(ctx, spec, place(spec.name)),
+
+    async remove(ctx, spec) {
+      await removeNetwork(ctx, spec, place(spec.name));
+      for (const folder of Object.values(networkFolders(folders.networks, folders.run, spec.name))) {
+        await rm(folder, { recursive: true, force: true });
+      }
+    },
 
     async observe(spec) {
-      const own = await place(spec.name);
+      const own = place(spec.name);
       const ctx = quietContext(() => undefined);
       const [observed, leases, neighbours] = await Promise.all([
         observeNetwork(ctx, spec, own),
@@ -87,7 +89,7 @@ export function createLinuxNetworkHost(config: Pick<DaemonConfig, 'folders' | 'o
       if (attachment.kind === 'tap' || attachment.kind === 'bridged') await ensureTap(ctx, { tap, bridge }, { owner });
       if (attachment.kind !== 'udp-tunnel') return;
       const { localPort, peerPort } = attachment;
-      const guard = await ensureRelay(ctx, { tap, bridge, localPort, peerPort }, await place(network.name));
+      const guard = await ensureRelay(ctx, { tap, bridge, localPort, peerPort }, place(network.name));
       if (!guard.guarded) ctx.log(`The VM's UDP port ${localPort} is not guarded: ${guard.reason}`);
     },
 
@@ -96,7 +98,7 @@ export function createLinuxNetworkHost(config: Pick<DaemonConfig, 'folders' | 'o
       if (attachment.kind === 'tap' || attachment.kind === 'bridged') await removeTap(ctx, { tap, owner });
       if (attachment.kind !== 'udp-tunnel') return;
       const { localPort, peerPort } = attachment;
-      await removeRelay(ctx, { tap, bridge: network.bridge, localPort, peerPort }, await place(network.name));
+      await removeRelay(ctx, { tap, bridge: network.bridge, localPort, peerPort }, place(network.name));
     },
   };
 }

@@ -19,12 +19,13 @@ export interface Networks {
   /** @throws NakhodaError `network.not-found` */
   resolve(name: string): NetworkSpec;
   view(spec: NetworkSpec): Promise<Network>;
-  /** Refuses names that do not exist or are about to go. Synchronous, so that nothing can come between. */
+  /**
+   * Refuses networks that do not exist, or that a task is making or deleting: either may end with the network gone.
+   * @throws NakhodaError `network.not-found`
+   */
   requireUsable(names: readonly string[]): void;
   /** @throws NakhodaError `network.in-use` when a VM has a NIC on it */
   refuseWhileUsed(name: string): void;
-  /** The same, and from then on no VM can get one. */
-  close(name: string): void;
   add(spec: NetworkSpec): Promise<void>;
   remove(name: string): Promise<void>;
   bringUp(ctx: DriverContext, spec: NetworkSpec): Promise<void>;
@@ -45,10 +46,11 @@ export function createNetworks(options: {
   host: NetworkHost;
   /** Every VM there is, to see who is attached. */
   records(): readonly VmRecord[];
+  /** Whether an unfinished task has the network in its hands, or waits for it. */
+  isBusy(name: string): boolean;
 }): Networks {
   const { store, bus, host } = options;
   const specs = new Map<string, NetworkSpec>();
-  const closing = new Set<string>();
 
   const resolve = (name: string): NetworkSpec => {
     const spec = specs.get(name);
@@ -117,20 +119,15 @@ export function createNetworks(options: {
     requireUsable(names) {
       for (const name of names) {
         const spec = resolve(name);
-        if (closing.has(spec.name)) {
-          throw new NakhodaError('network.not-found', {
-            message: `The network ${name} is being deleted.`,
-            hint: 'Choose another network.',
-          });
-        }
+        if (!options.isBusy(spec.name)) continue;
+        throw new NakhodaError('network.not-found', {
+          message: `The network ${name} is being made or deleted at this moment.`,
+          hint: 'Wait for that task (`nakhoda task list`), or choose another network.',
+        });
       }
     },
 
     refuseWhileUsed,
-    close(name) {
-      refuseWhileUsed(name);
-      closing.add(name);
-    },
 
     async add(spec) {
       const present = await store.get(networkKey(spec.name));
@@ -148,7 +145,6 @@ export function createNetworks(options: {
 
     async remove(name) {
       await store.delete(networkKey(name));
-      closing.delete(name);
       if (specs.delete(name)) bus.publish({ type: 'network-removed', name });
     },
 

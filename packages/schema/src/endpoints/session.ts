@@ -49,6 +49,15 @@ export const sessionEndpoints = {
     permission: 'Sys.Audit',
     summary: 'Log out',
   }),
+  'password.reset': endpoint({
+    method: 'POST',
+    path: '/password/reset',
+    result: Type.Object({ user: Type.String(), password: Type.String({ description: 'shown this once' }) }, closed),
+    errors: [],
+    permission: 'Sys.Modify',
+    summary: 'Make a new password for the administrator and end all sessions',
+    cli: { words: ['password', 'reset'] },
+  }),
   'token.create': endpoint({
     method: 'POST',
     path: '/tokens',
