@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
 
+import { waitFor } from '@nakhoda/host';
+
 import type { LabGuest } from './lab-guest.ts';
 import { type LoadResult, parseLoad, parsePing, parseSha256, parseUptime } from './parse.ts';
 
@@ -13,6 +15,21 @@ export interface Finding {
 const pings = 4;
 /** Bytes that a transfer moves. Small, because VirtualBox's interpreter also has to hash them twice. */
 const transferBytes = 2 * 1024 * 1024;
+
+/** The guest itself must have the address that the daemon knows. A slow one takes a while to set what the lease gives it. */
+export async function checkOwnAddress(guest: LabGuest, address: string, signal: AbortSignal): Promise<Finding> {
+  const argv = ['ip', '-4', 'addr', 'show', 'eth0'];
+  let output = '';
+  const same = await waitFor(
+    async () => {
+      output = (await guest.ask(argv)).trim();
+      return output.includes(`inet ${address}/`);
+    },
+    { timeoutMs: 30_000, pollMs: 500, signal },
+  );
+  const evidence = { address, command: argv.join(' '), output };
+  return same ? { passed: true, evidence } : { passed: false, reason: 'The guest itself has another address.', evidence };
+}
 
 /** `from` pings the address of `to`: every packet must be answered. */
 export async function checkPing(from: LabGuest, address: string): Promise<Finding> {

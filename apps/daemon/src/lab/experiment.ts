@@ -2,7 +2,7 @@ import type { DriverContext } from '@nakhoda/driver';
 import type { HostSample, ProcessSample } from '@nakhoda/host';
 import { type HypervisorId, toNakhodaError } from '@nakhoda/schema';
 
-import { changeGuest, checkPing, checkTransfer, type Finding, proveRollback, runLoad, writeMarker } from './checks.ts';
+import { changeGuest, checkOwnAddress, checkPing, checkTransfer, type Finding, proveRollback, runLoad, writeMarker } from './checks.ts';
 import type { LabGuest } from './lab-guest.ts';
 import type { LoadResult } from './parse.ts';
 import { type PlannedCheck, planChecks, type RawCheck } from './raw-check.ts';
@@ -134,13 +134,9 @@ export async function runExperiment(options: {
   for (const id of hypervisors) {
     await make(`address.${id}`, needs(id), async () => {
       const address = await world.address(vmids.get(id) ?? 0);
-      const own = (await guest(id).ask(['ip', '-4', 'addr', 'show', 'eth0'])).trim();
-      if (address !== null) run.addresses.set(id, address);
-      const evidence = { address, command: 'ip -4 addr show eth0', output: own };
-      if (address === null) return { passed: false, reason: 'No address became known by lease, agent or ARP.', evidence };
-      return own.includes(`${address}/`)
-        ? { passed: true, evidence }
-        : { passed: false, reason: 'The guest itself has another address.', evidence };
+      if (address === null) return { passed: false, reason: 'No address became known by lease, agent or ARP.', evidence: { address } };
+      run.addresses.set(id, address);
+      return checkOwnAddress(guest(id), address, ctx.signal);
     });
   }
 
