@@ -4,7 +4,7 @@ const groups: readonly { readonly title: string; readonly words: readonly string
   { title: 'Daemon', words: ['up', 'down', 'host'] },
   { title: 'Virtual machines', words: ['vm', 'console', 'snapshot'] },
   { title: 'Networks and storage', words: ['network', 'storage'] },
-  { title: 'Tasks and access', words: ['task', 'token'] },
+  { title: 'Tasks and access', words: ['task', 'token', 'password'] },
   { title: 'Experiment', words: ['lab'] },
 ];
 
@@ -68,7 +68,8 @@ Everywhere
   --help        behind a command: its arguments and flags
   --version     print the version
 
-From a checkout also: ./nakhoda setup [virtualbox|guest], ./nakhoda test.
+From a checkout also: ./nakhoda setup [virtualbox|guest], ./nakhoda test, and `up --no-setup`, which leaves VirtualBox
+and the tiny guest for a later `./nakhoda setup`.
 VM means a VM's name or vmid. Exit codes: 0 done, 1 failed, 2 wrong usage; vm exec: the command's own.
 
 Example
