@@ -68,8 +68,8 @@ Everywhere
   --help        behind a command: its arguments and flags
   --version     print the version
 
-From a checkout also: ./nakhoda setup [virtualbox|guest], ./nakhoda test, and `up --no-setup`, which leaves VirtualBox
-and the tiny guest for a later `./nakhoda setup`.
+From a checkout also: ./nakhoda setup [virtualbox|guest], ./nakhoda test, and up --no-setup, which leaves VirtualBox
+and the tiny guest for a later ./nakhoda setup.
 VM means a VM's name or vmid. Exit codes: 0 done, 1 failed, 2 wrong usage; vm exec: the command's own.
 
 Example
