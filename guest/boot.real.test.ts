@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
+import { findTinyIso } from '@nakhoda/host';
+
 import { startTinyMachine } from './tiny-machine.ts';
 import type { AgentPort, TinyMachine } from './tiny-machine.ts';
 
@@ -74,9 +76,10 @@ await test('the tiny guest boots, answers, persists and shuts down', async (t) =
   });
 });
 
+/** The ISO to try: the one that is named, or else the one that `nakhoda setup guest` made. */
 async function tinyIso(): Promise<string> {
-  const iso = process.env['NAKHODA_TINY_ISO'];
-  assert.ok(iso, 'NAKHODA_TINY_ISO must name the ISO that guest/build made');
+  const iso = process.env['NAKHODA_TINY_ISO'] ?? (await findTinyIso(process.env));
+  assert.ok(iso, 'There is no tiny guest: run `./nakhoda setup guest`, or name the ISO that guest/build made in NAKHODA_TINY_ISO.');
   await assert.doesNotReject(access(iso), `NAKHODA_TINY_ISO names ${iso}, which is not there`);
   return iso;
 }
