@@ -28,8 +28,12 @@ export interface DaemonProcess {
   log(): string;
   /** Ends the daemon with SIGKILL. VMs go on running. */
   kill(): Promise<void>;
-  /** Starts it again on the same data folder, in the same namespace; with `env` instead of that which was added at first. */
-  restart(options?: { env?: Record<string, string> }): Promise<void>;
+  /**
+   * Starts it again on the same data folder, in the same namespace.
+   * @param options.env instead of that which was added at first
+   * @param options.through a command that becomes the daemon's
+   */
+  restart(options?: { env?: Record<string, string>; through?: readonly string[] }): Promise<void>;
   /** Starts it again and ends it with SIGKILL after so many milliseconds, wherever it is by then. */
   restartAndKill(afterMs: number): Promise<void>;
   /** Runs a program in the daemon's network namespace. */
@@ -60,9 +64,10 @@ export async function startDaemon(options: { hypervisors: string; env?: Record<s
     }
   };
 
-  const launch = async (): Promise<ChildProcess> => {
+  const launch = async (through: readonly string[] = []): Promise<ChildProcess> => {
     await rm(join(data, 'run/ready.json'), { force: true });
-    const [program = '', ...args] = namespace.enter([process.execPath, daemonMain, '--port', '8006', '--host', '127.0.0.1']);
+    const argv = [...through, process.execPath, daemonMain, '--port', '8006', '--host', '127.0.0.1'];
+    const [program = '', ...args] = namespace.enter(argv);
     const child = spawn(program, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
     daemon = child;
     for (const stream of [child.stdout, child.stderr])
@@ -70,8 +75,8 @@ export async function startDaemon(options: { hypervisors: string; env?: Record<s
     return child;
   };
 
-  const start = async (): Promise<void> => {
-    const child = await launch();
+  const start = async (through?: readonly string[]): Promise<void> => {
+    const child = await launch(through);
     const found = await waitFor(async () => (child.exitCode === null ? ready() : { url: '', password: null }), { timeoutMs: 60_000 });
     if (found === null || child.exitCode !== null) throw new Error(`The daemon did not become ready:\n${log}`);
     password ??= found.password;
@@ -100,9 +105,9 @@ export async function startDaemon(options: { hypervisors: string; env?: Record<s
     client: createClient({ socketPath: join(data, 'run/nakhoda.sock') }),
     log: () => log,
     kill: () => end('SIGKILL'),
-    restart: async (other) => {
-      if (other?.env) env = { ...base, ...other.env };
-      await start();
+    restart: async (other = {}) => {
+      if (other.env) env = { ...base, ...other.env };
+      await start(other.through);
     },
     restartAndKill: async (afterMs) => {
       const child = await launch();

@@ -94,12 +94,19 @@ export async function openCore(
       // What the hypervisors know comes before what the tasks go on with.
       await inventory.refreshAll();
       await engine.recover();
-      running = Promise.all([reconciler.round(), reconciler.run(stopping.signal)]).catch((error: unknown) => {
+      running = Promise.all([reconciler.round(), reconciler.run(stopping.signal), probeUsed(services)]).catch((error: unknown) => {
         if (!stopping.signal.aborted) logger.error({ err: error }, 'the reconciler ended');
       });
     },
     close: () => owned.disposeAsync(),
   };
+}
+
+/** Looks whether the hypervisors that have VMs can run them still; the VMs then tell. Nothing waits for it: it takes seconds. */
+async function probeUsed({ inventory, hypervisors }: Services): Promise<void> {
+  const used = new Set(inventory.records().map((record) => record.spec.hypervisor));
+  await Promise.all([...used].map((id) => hypervisors.probe(id)));
+  await inventory.refreshAll();
 }
 
 function registerKinds(engine: TaskEngine, services: Services): void {

@@ -1,8 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-import type { DriverContext } from '@nakhoda/driver';
+import { type DriverContext, EventHub } from '@nakhoda/driver';
 
-import { FakeEvents } from './fake-events.ts';
 import type { FakeCall, FakeFaults } from './fake-faults.ts';
 import { type FakeMachine, memoryOf, powerOff, powerOn } from './fake-machine.ts';
 import { FakeMachines } from './fake-machines.ts';
@@ -28,7 +27,7 @@ export interface FakeCoreOptions {
 /** What the facets share: the machines, their runs, and everyone who is to hear of a change. */
 export class FakeCore {
   readonly machines: FakeMachines;
-  readonly events = new FakeEvents();
+  readonly events = new EventHub();
   readonly #latencyMs: number;
   readonly #faults: FakeFaults;
   readonly #commands: Readonly<Record<string, GuestCommand>>;

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 
-import type { Driver, GuestFacet, MachineNic, SerialFacet, SnapshotFacet } from '@nakhoda/driver';
+import { type Driver, type GuestFacet, type MachineNic, type SerialFacet, type SnapshotFacet, specProblems } from '@nakhoda/driver';
 import { type Capabilities, NakhodaError } from '@nakhoda/schema';
 
 import { FakeCore } from './fake-core.ts';
@@ -12,7 +12,6 @@ import { exampleAddress, fakeGuest } from './fake-guest.ts';
 import { fakeExecution, newMachine, statusOf } from './fake-machine.ts';
 import { fakeSnapshots } from './fake-snapshots.ts';
 import type { GuestCommand } from './guest/guest-shell.ts';
-import { specProblems } from '@nakhoda/driver';
 
 export interface FakeDriverOptions {
   /** What every call takes, in milliseconds. Default 0. */
@@ -66,7 +65,7 @@ export function createFakeDriver(options: FakeDriverOptions = {}): FakeDriver {
       },
     },
     capabilities: () => capabilities,
-    validate: (spec) => specProblems(spec, capabilities),
+    validate: (spec) => specProblems(spec, capabilities, { hypervisor: 'The fake hypervisor' }),
     events: (signal) => core.events.subscribe(signal),
 
     async probe(ctx) {
@@ -87,7 +86,7 @@ export function createFakeDriver(options: FakeDriverOptions = {}): FakeDriver {
 
     async define(ctx, { spec }) {
       await core.enter('define', ctx);
-      const [problem] = specProblems(spec, capabilities);
+      const [problem] = specProblems(spec, capabilities, { hypervisor: 'The fake hypervisor' });
       if (problem) throw new NakhodaError('vm.spec-invalid', { message: `${problem.field}: ${problem.message}`, hint: problem.hint });
       const known = core.machines.find(spec.vmid);
       if (known && isDeepStrictEqual(known.spec, spec)) return;

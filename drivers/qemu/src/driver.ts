@@ -1,13 +1,12 @@
 import { availableParallelism, totalmem } from 'node:os';
 import { dirname } from 'node:path';
 
-import type { Driver, MachineSpec, SpecProblem } from '@nakhoda/driver';
+import { type Driver, EventHub, type MachineSpec, type SpecProblem } from '@nakhoda/driver';
 import { exec } from '@nakhoda/host';
 import { type Capabilities, NakhodaError } from '@nakhoda/schema';
 
 import { createDefinition, redefine, removeDefinition } from './definition.ts';
 import { type Environment, newestMachineType } from './environment.ts';
-import { EventHub } from './events.ts';
 import { createGuestFacet, createSerialFacet } from './guest.ts';
 import { createImageTool } from './images.ts';
 import { powerOff, startMachine, stopMachine } from './lifecycle.ts';

@@ -1,20 +1,12 @@
-import { randomBytes } from 'node:crypto';
-
-import type { DriverContext, MachineDisk, SnapshotFacet } from '@nakhoda/driver';
+import type { DriverContext, SnapshotFacet } from '@nakhoda/driver';
 import { matchesName, NakhodaError, SnapshotName, toNakhodaError } from '@nakhoda/schema';
 
-import { diskNode } from './command-line.ts';
 import type { Environment } from './environment.ts';
 import { powerOff, startMachine } from './lifecycle.ts';
 import type { Machine } from './machine.ts';
-import { runJob, settleJobs } from './qmp/job.ts';
-import type { QmpClient } from './qmp/qmp-client.ts';
+import { liveQmp, memoryJob, removeFromImages, slotsWith, snapshotDisks } from './snapshot-images.ts';
 import { readSnapshots, writeSnapshots } from './snapshot-store.ts';
 import * as tree from './snapshot-tree.ts';
-
-/** Until QEMU 10's background snapshots, memory is written while the guest stands still: this bounds a hopeless wait. */
-const jobTimeoutMs = 30 * 60_000;
-const jobPrefix = 'nakhoda-snapshot-';
 
 type TakeOptions = Parameters<SnapshotFacet['take']>[1];
 
@@ -46,13 +38,7 @@ export function createSnapshotFacet(environment: Environment, find: (vmid: numbe
       ctx.signal.throwIfAborted();
       if (!qmp) for (const disk of spec.disks) await images.snapshot(disk, '-c', name);
       else if (memory) await memoryJob(qmp, 'snapshot-save', name, spec.disks, ctx.progress);
-      else {
-        const actions = spec.disks.map(({ slot }) => ({
-          type: 'blockdev-snapshot-internal-sync' as const,
-          data: { device: diskNode(slot), name },
-        }));
-        await qmp.execute('transaction', { actions });
-      }
+      else await snapshotDisks(qmp, name, spec.disks);
       ctx.signal.throwIfAborted();
     } catch (error) {
       try {
@@ -156,56 +142,6 @@ export async function heal(environment: Environment, machine: Machine): Promise<
     if (pending) for (const disk of spec.disks) await environment.images.snapshot(disk, '-a', pending.name);
     await writeSnapshots(spec, { ...store, pendingRollback: null, current: pending ? pending.name : store.current });
   }
-}
-
-/** Null when no process lives. @throws NakhodaError `hypervisor.timeout` when one does and does not answer. */
-async function liveQmp(machine: Machine): Promise<QmpClient | null> {
-  if (!machine.alive) return null;
-  const qmp = await machine.qmp(2_000);
-  if (qmp) return qmp;
-  throw new NakhodaError('hypervisor.timeout', {
-    message: `The QEMU of VM ${machine.spec.name} does not answer.`,
-    hint: 'Look whether the process hangs, or stop the VM by power-off.',
-  });
-}
-
-async function memoryJob(
-  qmp: QmpClient,
-  command: 'snapshot-save' | 'snapshot-load',
-  name: string,
-  disks: readonly MachineDisk[],
-  progress: (fraction: number) => void,
-): Promise<void> {
-  const id = jobPrefix + randomBytes(4).toString('hex');
-  const devices = disks.map(({ slot }) => diskNode(slot));
-  const vmstate = devices[0] ?? '';
-  await runJob(qmp, id, () => qmp.execute(command, { 'job-id': id, 'tag': name, vmstate, devices }), { timeoutMs: jobTimeoutMs, progress });
-}
-
-/** The disks whose images have a snapshot of that name. */
-async function slotsWith({ images }: Environment, { spec }: Machine, qmp: QmpClient | null, name: string): Promise<string[]> {
-  const slots: string[] = [];
-  const nodes = await qmp?.execute('query-named-block-nodes', { flat: true });
-  for (const disk of spec.disks) {
-    const snapshots = nodes?.find((node) => node['node-name'] === diskNode(disk.slot))?.image?.snapshots ?? [];
-    const names = nodes ? snapshots.map((snapshot) => snapshot.name) : await images.snapshotNames(disk);
-    if (names.includes(name)) slots.push(disk.slot);
-  }
-  return slots;
-}
-
-/** Deletes the snapshot from every image that has it. Idempotent. */
-async function removeFromImages({ images }: Environment, machine: Machine, name: string): Promise<void> {
-  const { disks } = machine.spec;
-  const qmp = await liveQmp(machine);
-  if (qmp) {
-    await settleJobs(qmp, jobPrefix, jobTimeoutMs);
-    const id = jobPrefix + randomBytes(4).toString('hex');
-    const devices = disks.map(({ slot }) => diskNode(slot));
-    await runJob(qmp, id, () => qmp.execute('snapshot-delete', { 'job-id': id, 'tag': name, devices }), { timeoutMs: jobTimeoutMs });
-    return;
-  }
-  for (const disk of disks) if ((await images.snapshotNames(disk)).includes(name)) await images.snapshot(disk, '-d', name);
 }
 
 async function findEntry(machine: Machine, name: string): Promise<tree.SnapshotEntry> {

@@ -3,7 +3,7 @@ import type { GuestAccess, GuestAgent, ProcessRef } from '@nakhoda/host';
 
 import { agentSocket, serialSocket } from './definition-plan.ts';
 import type { KnownMachine } from './machines.ts';
-import { runPaths } from './run-files.ts';
+import { runPaths } from './run-paths.ts';
 
 /** The connections to one running guest. */
 export interface Console {

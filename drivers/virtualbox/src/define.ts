@@ -5,14 +5,16 @@ import type { DriverContext, MachineSpec, MachineStatus } from '@nakhoda/driver'
 import { writeFileAtomic } from '@nakhoda/host';
 import { NakhodaError } from '@nakhoda/schema';
 
-import { capabilitiesOf, validateSpec } from './capabilities.ts';
+import { capabilitiesOf } from './capabilities.ts';
+import { clearRun } from './clear-run.ts';
 import { attachmentArgs, createStep, descriptionArgs, modifyArgs, storageSteps } from './definition-plan.ts';
 import type { DefinitionStep } from './definition-plan.ts';
 import { needExecution } from './host-facts.ts';
 import { machineName, specPath } from './machines.ts';
 import type { KnownMachine } from './machines.ts';
 import type { Parts } from './parts.ts';
-import { clearRun, removeRuntimeFiles } from './run-files.ts';
+import { removeRuntimeFiles } from './run-paths.ts';
+import { validateSpec } from './validate.ts';
 import { mediaLane, vmLane } from './vboxmanage.ts';
 
 /** See `Driver.define`. */
@@ -180,7 +182,8 @@ export async function undefine(parts: Parts, ctx: DriverContext, vmid: number): 
   const args = ['unregistervm', known.uuid, ...(known.observed === null ? [] : ['--delete'])];
   await parts.vbox.run(args, { lanes: [vmLane(vmid), mediaLane], timeoutMs: 120_000, signal: ctx.signal });
   await rm(known.folder, { recursive: true, force: true });
-  for (const disk of known.spec.disks) await rm(disk.path, { force: true });
+  // What is left is an image that was never attached, which VirtualBox would go on holding under its path.
+  for (const disk of known.spec.disks) await removeImage(parts, vmid, disk.path);
   await removeRuntimeFiles(known.spec.runtimeDirectory);
   await rm(specPath(known.spec.directory), { force: true });
   for (const folder of [known.spec.directory, known.spec.runtimeDirectory]) await removeIfEmpty(folder);

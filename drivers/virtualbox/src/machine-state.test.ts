@@ -21,6 +21,7 @@ const log = (state: string | null, pid = 42): MachineLog => ({ ...emptyMachineLo
 const cases: [string, Parameters<typeof judgeState>[0], VmState, RegExp | null][] = [
   ['never started', { run: null, alive: false, thisBoot: true, log: log(null) }, 'stopped', null],
   ['a failed start', { run: { failure: 'no disk' }, alive: false, thisBoot: true, log: log('PoweredOff') }, 'stopped', /^no disk$/],
+  ['a start under way', { run: { launching: '2026-11-23T14:00:00.000Z' }, alive: false, thisBoot: true, log: log(null) }, 'stopped', null],
   ['no log yet', { run, alive: true, thisBoot: true, log: emptyMachineLog }, 'starting', null],
   ["the log is the last run's", { run, alive: true, thisBoot: true, log: log('PoweredOff', 41) }, 'starting', null],
   ['powering up', { run, alive: true, thisBoot: true, log: log('Starting') }, 'starting', null],

@@ -38,6 +38,7 @@ export function judgeState(evidence: Evidence): { state: VmState; reason?: strin
   const { run, alive, thisBoot, log } = evidence;
   if (run === null) return { state: 'stopped' };
   if ('failure' in run) return { state: 'stopped', reason: run.failure };
+  if ('launching' in run) return { state: 'stopped' };
   const ownLog = log.pid === run.run.process.pid ? log : null;
   if (alive) {
     const state = liveStates[ownLog?.state ?? ''] ?? 'starting';

@@ -16,8 +16,11 @@ export interface RunRecord {
   startedAt: string;
 }
 
-/** What `process.json` in a VM's runtime folder holds: its run, or why its last start came to nothing. */
-export type RunFile = { run: RunRecord } | { failure: string };
+/**
+ * What `process.json` in a VM's runtime folder holds: its run, why its last start came to nothing, or since when one is
+ * under way whose processes could not be written down yet.
+ */
+export type RunFile = { run: RunRecord } | { failure: string } | { launching: string };
 
 function runFilePath(runtimeDirectory: string): string {
   return join(runtimeDirectory, 'process.json');

@@ -3,10 +3,10 @@ import { isAlive, waitFor } from '@nakhoda/host';
 import { matchesName, NakhodaError, SnapshotName } from '@nakhoda/schema';
 import type { Snapshot } from '@nakhoda/schema';
 
+import { clearRun } from './clear-run.ts';
 import type { ObservedMachine, ObservedSnapshot } from './machine-file.ts';
 import type { KnownMachine } from './machines.ts';
 import type { Parts } from './parts.ts';
-import { clearRun } from './run-files.ts';
 import { disksOnlyKey, hasMemory, listSnapshots, safeDescription } from './snapshot-plan.ts';
 import { start } from './start.ts';
 import { powerOff } from './stop.ts';

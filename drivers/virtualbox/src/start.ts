@@ -7,6 +7,7 @@ import type { ProcessRef } from '@nakhoda/host';
 import { NakhodaError, toNakhodaError } from '@nakhoda/schema';
 import type { Execution } from '@nakhoda/schema';
 
+import { clearRun } from './clear-run.ts';
 import { agentSocket, serialSocket } from './definition-plan.ts';
 import { alignNics } from './define.ts';
 import { startDisplay } from './display.ts';
@@ -14,7 +15,7 @@ import { extraDataSteps, frontEndCommand, globalSettingSteps } from './front-end
 import { needExecution, xvfbProgram } from './host-facts.ts';
 import type { KnownMachine } from './machines.ts';
 import type { Parts } from './parts.ts';
-import { clearRun, runPaths } from './run-files.ts';
+import { runPaths } from './run-paths.ts';
 import { writeRunFile } from './run-record.ts';
 import type { RunRecord } from './run-record.ts';
 import { findServiceComplaint } from './service-log.ts';
@@ -77,6 +78,7 @@ async function launch(parts: Parts, ctx: DriverContext, machine: KnownMachine): 
   for (const path of [paths.frontEndLog, serialSocket(runtimeDirectory), agentSocket(runtimeDirectory)]) await rm(path, { force: true });
   let record: RunRecord | null = null;
   undo.defer(() => clearRun(parts, machine, record === null ? null : { run: record }));
+  await writeRunFile(runtimeDirectory, { launching: new Date().toISOString() });
   const display = command.needsDisplay
     ? await startDisplay({
         command: (args) => parts.command(xvfbProgram, args),

@@ -3,9 +3,9 @@ import { isAlive, terminate, waitFor, waitForExit } from '@nakhoda/host';
 import type { ProcessRef } from '@nakhoda/host';
 import { NakhodaError, toNakhodaError } from '@nakhoda/schema';
 
+import { clearRun } from './clear-run.ts';
 import type { KnownMachine } from './machines.ts';
 import type { Parts } from './parts.ts';
-import { clearRun } from './run-files.ts';
 
 /** Guests that are still booting miss the power button, so it is pressed again and again, in milliseconds. */
 const pressEveryMs = 5000;

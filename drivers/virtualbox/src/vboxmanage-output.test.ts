@@ -69,6 +69,8 @@ test('"not now" is told from a refusal, though both have the same result', () =>
   assert.equal(isLock(recorded.locked), true);
   assert.equal(isLock(recorded.pending), true);
   assert.equal(isLockComplaint({ message: 'The object is not ready', result: 'E_ACCESSDENIED' }), true);
+  const unregistering = "Cannot unregister the machine 'nakhoda-100' while it is locked";
+  assert.equal(isLockComplaint({ message: unregistering, result: 'VBOX_E_INVALID_OBJECT_STATE' }), true);
   assert.equal(isLock(recorded.children), false);
   assert.equal(isLock(recorded.unaligned), false);
   assert.equal(isLockComplaint({ message: 'The access was denied', result: 'E_ACCESSDENIED' }), false);

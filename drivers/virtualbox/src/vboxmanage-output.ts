@@ -40,5 +40,5 @@ function isProgress(line: string): boolean {
  */
 export function isLockComplaint(complaint: VBoxComplaint): boolean {
   if (complaint.result === 'E_ACCESSDENIED' && /not ready/i.test(complaint.message)) return true;
-  return /already locked for a session|lock request pending|being (locked or )?unlocked/i.test(complaint.message);
+  return /already locked for a session|lock request pending|being (locked or )?unlocked|while it is locked/i.test(complaint.message);
 }

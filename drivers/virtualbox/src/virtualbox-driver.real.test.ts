@@ -111,9 +111,15 @@ test('a daemon killed in the middle of a start: the next one finds the VM runnin
   if (!driver) return;
   const script = fileURLToPath(new URL('./testing/start-machine.ts', import.meta.url));
   const daemon = spawn(process.execPath, [script, host.folder, String(vmid)], { stdio: 'inherit' });
-  const record = await waitFor(() => readRunFile(spec.runtimeDirectory), { timeoutMs: 20_000, pollMs: 10 });
+  const record = await waitFor(
+    async () => {
+      const file = await readRunFile(spec.runtimeDirectory);
+      return file !== null && 'run' in file && file;
+    },
+    { timeoutMs: 20_000, pollMs: 10 },
+  );
   daemon.kill('SIGKILL');
-  assert.ok(record && 'run' in record);
+  assert.ok(record);
 
   const successor = host.makeDriver();
   t.after(() => successor.close());

@@ -5,7 +5,7 @@ import type { Driver } from '@nakhoda/driver';
 import { isAlive, runtimeArgv, virtualBoxPrograms } from '@nakhoda/host';
 import type { VirtualBoxRuntime } from '@nakhoda/host';
 
-import { capabilitiesOf, validateSpec } from './capabilities.ts';
+import { capabilitiesOf } from './capabilities.ts';
 import { Consoles } from './consoles.ts';
 import { define, undefine } from './define.ts';
 import { createGuest, createSerial } from './guest.ts';
@@ -18,6 +18,7 @@ import { probe } from './probe.ts';
 import { createSnapshots } from './snapshots.ts';
 import { start } from './start.ts';
 import { stop } from './stop.ts';
+import { validateSpec } from './validate.ts';
 import { VBoxManage, vmLane } from './vboxmanage.ts';
 import { Watcher } from './watcher.ts';
 import type { Sighting } from './watcher.ts';

@@ -1,4 +1,4 @@
-import type { DriverEvent } from '@nakhoda/driver';
+import { type DriverEvent, EventHub } from '@nakhoda/driver';
 
 /** What a look at all VMs found, as far as events tell of it. */
 export interface Sighting {
@@ -9,18 +9,21 @@ export interface Sighting {
   snapshots: string;
 }
 
-/** The events that lead from one look to the next. Pure. */
-export function compareSightings(before: readonly Sighting[], after: readonly Sighting[], at: string): DriverEvent[] {
-  const events: DriverEvent[] = [];
+/** What an event tells but for its time. */
+type Change = Pick<DriverEvent, 'vmid' | 'kind'>;
+
+/** The changes that lead from one look to the next. Pure. */
+export function compareSightings(before: readonly Sighting[], after: readonly Sighting[]): Change[] {
+  const changes: Change[] = [];
   for (const now of after) {
     const then = before.find((sighting) => sighting.vmid === now.vmid);
-    if (then?.state !== now.state) events.push({ vmid: now.vmid, kind: 'state', at });
-    if (then && then.snapshots !== now.snapshots) events.push({ vmid: now.vmid, kind: 'snapshots', at });
+    if (then?.state !== now.state) changes.push({ vmid: now.vmid, kind: 'state' });
+    if (then && then.snapshots !== now.snapshots) changes.push({ vmid: now.vmid, kind: 'snapshots' });
   }
   for (const then of before) {
-    if (!after.some((sighting) => sighting.vmid === then.vmid)) events.push({ vmid: then.vmid, kind: 'removed', at });
+    if (!after.some((sighting) => sighting.vmid === then.vmid)) changes.push({ vmid: then.vmid, kind: 'removed' });
   }
-  return events;
+  return changes;
 }
 
 /**
@@ -30,7 +33,7 @@ export function compareSightings(before: readonly Sighting[], after: readonly Si
 export class Watcher {
   readonly #look: () => Promise<Sighting[]>;
   readonly #log: (line: string) => void;
-  readonly #listeners = new Set<(event: DriverEvent | null) => void>();
+  readonly #events = new EventHub();
   readonly #everyMs: number;
   #before: Sighting[] | null = null;
   #timer: NodeJS.Timeout | null = null;
@@ -58,40 +61,13 @@ export class Watcher {
 
   /** Changes from the call on, until the signal or `close` ends it. */
   subscribe(signal: AbortSignal): AsyncIterable<DriverEvent> {
-    const queue: (DriverEvent | null)[] = [];
-    let wake = Promise.withResolvers<void>();
-    const push = (event: DriverEvent | null): void => {
-      queue.push(event);
-      wake.resolve();
-    };
-    const end = (): void => push(null);
-    this.#listeners.add(push);
-    if (signal.aborted || this.#closed) end();
-    else signal.addEventListener('abort', end, { once: true });
-    const unsubscribe = (): void => {
-      signal.removeEventListener('abort', end);
-      this.#listeners.delete(push);
-    };
-    return (async function* () {
-      try {
-        for (;;) {
-          for (let event = queue.shift(); event !== undefined; event = queue.shift()) {
-            if (event === null) return;
-            yield event;
-          }
-          await wake.promise;
-          wake = Promise.withResolvers<void>();
-        }
-      } finally {
-        unsubscribe();
-      }
-    })();
+    return this.#events.subscribe(signal);
   }
 
   close(): void {
     this.#closed = true;
     if (this.#timer) clearTimeout(this.#timer);
-    for (const listener of this.#listeners) listener(null);
+    this.#events.close();
   }
 
   async #tick(): Promise<void> {
@@ -99,9 +75,9 @@ export class Watcher {
       this.#again = false;
       try {
         const after = await this.#look();
-        const events = this.#before === null ? [] : compareSightings(this.#before, after, new Date().toISOString());
+        const changes = this.#before === null ? [] : compareSightings(this.#before, after);
         this.#before = after;
-        if (!this.#closed) for (const event of events) for (const listener of this.#listeners) listener(event);
+        if (!this.#closed) for (const { vmid, kind } of changes) this.#events.emit(vmid, kind);
       } catch (error) {
         this.#log(`looking at the VMs: ${String(error)}`);
       }

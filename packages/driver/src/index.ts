@@ -1,2 +1,3 @@
 export type * from './driver.ts';
+export { EventHub } from './event-hub.ts';
 export { specProblems } from './spec-problems.ts';

@@ -1,86 +1,145 @@
 import { isAbsolute } from 'node:path';
 
-import type { MachineSpec, SpecProblem } from './driver.ts';
-import { type Capabilities, matchesName, VmDisk, VmName, VmNic } from '@nakhoda/schema';
+import { type Capabilities, matchesName, VmDisk, VmName, VmNic, VmSpec } from '@nakhoda/schema';
 
-/** Faults in a spec that no hypervisor of these capabilities can run. Pure. */
-export function specProblems(spec: MachineSpec, capabilities: Capabilities): SpecProblem[] {
-  const problems: SpecProblem[] = [];
-  const expect = (ok: boolean, field: string, message: string, hint: string): void => {
-    if (!ok) problems.push({ field, message, hint });
-  };
-  const { maxCores, minMemoryMiB, maxMemoryMiB } = capabilities;
-  const path = (field: string, value: string): void =>
-    expect(isAbsolute(value) && !value.includes('\0'), field, 'The path is not absolute.', 'Give a path that begins with a slash.');
-  const unique = (field: string, values: string[]): void =>
-    expect(new Set(values).size === values.length, field, 'The same one is there twice.', 'Give each its own.');
+import type { MachineDisk, MachineNic, MachineSpec, SpecProblem } from './driver.ts';
 
-  expect(between(spec.vmid, 100, 999_999_999), 'vmid', 'The vmid is out of range.', 'Use a number from 100 up.');
-  expect(
-    matchesName(VmName, spec.name),
-    'name',
-    'The name is not a host name.',
-    'Use letters, digits and inner hyphens, beginning with a letter.',
-  );
-  expect(between(spec.cores, 1, maxCores), 'cores', 'That many cores are not possible.', `Use 1 to ${maxCores}.`);
-  expect(
-    between(spec.memoryMiB, minMemoryMiB, maxMemoryMiB),
-    'memoryMiB',
-    'That much memory is not possible.',
-    `Use ${minMemoryMiB} to ${maxMemoryMiB} MiB.`,
-  );
-  path('directory', spec.directory);
-  path('runtimeDirectory', spec.runtimeDirectory);
-  if (spec.cdrom !== null) path('cdrom', spec.cdrom);
-
-  for (const disk of spec.disks) {
-    const field = 'disks';
-    expect(matchesName(VmDisk.properties.slot, disk.slot), field, 'A disk slot has no valid name.', 'Use disk0 to disk9.');
-    expect(
-      between(disk.sizeBytes, 1, Number.MAX_SAFE_INTEGER),
-      field,
-      'A disk has no valid size.',
-      'Give a whole number of bytes above 0.',
-    );
-    expect(
-      disk.format === capabilities.diskFormat || disk.format === 'raw',
-      field,
-      `The format ${disk.format} is not possible.`,
-      `Use ${capabilities.diskFormat} or raw.`,
-    );
-    path(field, disk.path);
-  }
-  unique(
-    'disks',
-    spec.disks.map((disk) => disk.slot),
-  );
-  unique(
-    'disks',
-    spec.disks.map((disk) => disk.path),
-  );
-  for (const nic of spec.nics) {
-    const field = 'nics';
-    expect(matchesName(VmNic.properties.slot, nic.slot), field, 'A NIC slot has no valid name.', 'Use net0 to net9.');
-    expect(matchesName(VmNic.properties.mac, nic.mac), field, 'A MAC address is malformed.', 'Use six lower-case pairs with colons.');
-    const { kind } = nic.attachment;
-    expect(
-      capabilities.nicBackends.includes(kind),
-      field,
-      `A NIC cannot be attached by ${kind} here.`,
-      `Use ${capabilities.nicBackends.join(' or ')}.`,
-    );
-  }
-  unique(
-    'nics',
-    spec.nics.map((nic) => nic.slot),
-  );
-  unique(
-    'nics',
-    spec.nics.map((nic) => nic.mac),
-  );
-  return problems;
+/** What the check has to know of the hypervisor besides its capabilities. */
+export interface SpecCheck {
+  /** Its name in messages. */
+  hypervisor: string;
+  /** Paths of the Unix sockets that it will have in the VM's runtime directory. Default none. */
+  sockets?: readonly string[];
+  /** The smallest disk that it can make. Default 1. */
+  minDiskBytes?: number;
 }
 
-function between(value: number, minimum: number, maximum: number): boolean {
-  return Number.isInteger(value) && value >= minimum && value <= maximum;
+/** `sun_path` has 108 bytes with the final zero (unix(7)). */
+const maxSocketPathBytes = 107;
+
+/**
+ * Faults that make a spec impossible for any hypervisor of these capabilities: all of them, each with its field,
+ * such as `disks.0.sizeBytes`. A driver adds those that only its own hypervisor has. Pure.
+ */
+export function specProblems(spec: MachineSpec, capabilities: Capabilities, check: SpecCheck): SpecProblem[] {
+  const { hypervisor, sockets = [] } = check;
+  const { maxCores, minMemoryMiB, maxMemoryMiB } = capabilities;
+  const gives = `${hypervisor} can give a VM`;
+  return [
+    ...range('vmid', spec.vmid, 100, 999_999_999, (allowed) => `A vmid is ${allowed}`),
+    ...unless(
+      matchesName(VmName, spec.name),
+      'name',
+      `${quoted(spec.name)} is no name of a VM.`,
+      'Use up to 63 letters, digits and inner hyphens, beginning with a letter.',
+    ),
+    ...unless(
+      matchesName(VmSpec.properties.uuid, spec.uuid),
+      'uuid',
+      `${quoted(spec.uuid)} is no UUID.`,
+      'Use 32 lower-case hexadecimal digits in five groups.',
+    ),
+    ...range('cores', spec.cores, 1, maxCores, (allowed) => `${gives} ${allowed} core${maxCores === 1 ? '' : 's'} here`),
+    ...range('memoryMiB', spec.memoryMiB, minMemoryMiB, maxMemoryMiB, (allowed) => `${gives} ${allowed} MiB of memory here`),
+    ...path('directory', spec.directory),
+    ...path('runtimeDirectory', spec.runtimeDirectory),
+    ...socketProblems(sockets),
+    ...(spec.cdrom === null ? [] : path('cdrom', spec.cdrom)),
+    ...spec.disks.flatMap((disk, index) => diskProblems(`disks.${index}`, disk, capabilities, check)),
+    ...doubles('disks', 'slot', spec.disks),
+    ...doubles('disks', 'path', spec.disks),
+    ...spec.nics.flatMap((nic, index) => nicProblems(`nics.${index}`, nic, capabilities, check)),
+    ...doubles('nics', 'slot', spec.nics),
+    ...doubles('nics', 'mac', spec.nics),
+  ];
+}
+
+function diskProblems(field: string, disk: MachineDisk, { diskFormat }: Capabilities, check: SpecCheck): SpecProblem[] {
+  const { hypervisor, minDiskBytes = 1 } = check;
+  const { slot, format, sizeBytes } = disk;
+  return [
+    ...unless(matchesName(VmDisk.properties.slot, slot), `${field}.slot`, `${quoted(slot)} is no slot of a disk.`, 'Use disk0 to disk9.'),
+    ...path(`${field}.path`, disk.path),
+    ...unless(
+      format === diskFormat,
+      `${field}.format`,
+      `${hypervisor}'s disks are ${diskFormat} images here, not ${format}.`,
+      'Convert the image first.',
+    ),
+    ...range(
+      `${field}.sizeBytes`,
+      sizeBytes,
+      minDiskBytes,
+      Number.MAX_SAFE_INTEGER,
+      (allowed) => `${hypervisor} can make a disk of ${allowed} bytes`,
+    ),
+  ];
+}
+
+function nicProblems(field: string, nic: MachineNic, { nicBackends }: Capabilities, { hypervisor }: SpecCheck): SpecProblem[] {
+  const { slot, mac } = nic;
+  const { kind } = nic.attachment;
+  return [
+    ...unless(matchesName(VmNic.properties.slot, slot), `${field}.slot`, `${quoted(slot)} is no slot of a NIC.`, 'Use net0 to net9.'),
+    ...unless(
+      matchesName(VmNic.properties.mac, mac) && isUnicast(mac),
+      `${field}.mac`,
+      `${quoted(mac)} is no unicast MAC address.`,
+      'Use six lower-case pairs with colons, the first of them even.',
+    ),
+    ...unless(
+      nicBackends.includes(kind),
+      `${field}.attachment`,
+      `${hypervisor} cannot attach a NIC by ${kind} here.`,
+      `Use one of: ${nicBackends.join(', ')}.`,
+    ),
+  ];
+}
+
+/** The lowest bit of the first byte marks a group's address. */
+function isUnicast(mac: string): boolean {
+  return (Number.parseInt(mac.slice(0, 2), 16) & 1) === 0;
+}
+
+/** A control character would end a line of what a hypervisor is told, or its string. */
+function path(field: string, value: string): SpecProblem[] {
+  const holds = isAbsolute(value) && !/\p{Cc}/u.test(value);
+  return unless(holds, field, `${quoted(value)} is no plain absolute path.`, 'Give the whole path, from / on, without control characters.');
+}
+
+function socketProblems(sockets: readonly string[]): SpecProblem[] {
+  const lengths = sockets.map((socket) => Buffer.byteLength(socket));
+  const longest = Math.max(0, ...lengths);
+  return unless(
+    longest <= maxSocketPathBytes,
+    'runtimeDirectory',
+    `A socket's path there has ${longest} bytes; Linux takes 1 to ${maxSocketPathBytes}.`,
+    'Use a data folder with a shorter path.',
+  );
+}
+
+/** One for each device that has what an earlier one has. */
+function doubles<K extends string>(list: string, key: K, devices: readonly Record<K, string>[]): SpecProblem[] {
+  const values = devices.map((device) => device[key]);
+  return values.flatMap((value, index) => {
+    const first = values.indexOf(value);
+    const message = `${quoted(value)} is the ${key} of ${list}.${first} already.`;
+    return unless(first === index, `${list}.${index}.${key}`, message, 'Give each its own.');
+  });
+}
+
+function range(field: string, value: number, least: number, most: number, sentence: (allowed: string) => string): SpecProblem[] {
+  const holds = Number.isInteger(value) && value >= least && value <= most;
+  const allowed = least === most ? String(least) : `${least} to ${most}`;
+  const hint = least === most ? `Take ${least}.` : `Take a whole number from ${least} to ${most}.`;
+  return unless(holds, field, `${sentence(allowed)}, not ${value}.`, hint);
+}
+
+function unless(holds: boolean, field: string, message: string, hint: string): SpecProblem[] {
+  return holds ? [] : [{ field, message, hint }];
+}
+
+/** A value in a message: visible whatever is in it, and not longer than a line. */
+function quoted(value: string): string {
+  return JSON.stringify(value.length > 120 ? `${value.slice(0, 120)}…` : value);
 }

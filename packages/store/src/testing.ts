@@ -1,2 +1,2 @@
 export { storeContract } from './testing/store-contract.ts';
-export type { MakeStore } from './testing/store-contract.ts';
+export type { MakeStore } from './testing/with-new-store.ts';

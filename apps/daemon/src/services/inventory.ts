@@ -55,11 +55,12 @@ export function createInventory(options: {
     const status = statuses.get(spec.vmid);
     const state = stateOf(spec.vmid);
     const alive = state === 'running' || state === 'paused' || state === 'stopping';
+    const reason = status?.reason ?? (alive ? undefined : whyUnusable(record));
     const uptimeSeconds = alive && status?.startedAt ? Math.max(0, Math.floor((now() - Date.parse(status.startedAt)) / 1000)) : 0;
     return {
       ...spec,
       state,
-      ...(status?.reason === undefined ? {} : { stateReason: status.reason }),
+      ...(reason === undefined ? {} : { stateReason: reason }),
       ...(status?.execution === undefined ? {} : { execution: status.execution }),
       addresses: alive ? spec.nics.map((nic) => addresses.get(nic.mac)).filter((address) => address !== undefined) : [],
       uptimeSeconds,
@@ -70,6 +71,12 @@ export function createInventory(options: {
     };
   };
 
+  /** Why the VM's hypervisor can start nothing, as its last probe found it. */
+  const whyUnusable = ({ spec }: VmRecord): string | undefined => {
+    const probed = hypervisors.known(spec.hypervisor);
+    return probed?.usable === false ? `${spec.hypervisor} cannot run VMs on this host: ${probed.reasons.join(' ')}` : undefined;
+  };
+
   const verdicts = (record: VmRecord, state: VmState): Record<string, Verdict> => {
     const driver = hypervisors.driver(record.spec.hypervisor);
     const facetOf: Partial<Record<string, unknown>> = { exec: driver.guest, console: driver.serial };
@@ -78,6 +85,8 @@ export function createInventory(options: {
         const facet = action.startsWith('snapshot-') ? driver.snapshots : action in facetOf ? facetOf[action] : driver;
         if (facet === undefined) return [action, { allowed: false, reason: `${record.spec.hypervisor} has no ${action} on this host.` }];
         if (!allowsAction(state, action)) return [action, { allowed: false, reason: `The VM is ${state}.` }];
+        const reason = action === 'start' ? whyUnusable(record) : undefined;
+        if (reason !== undefined) return [action, { allowed: false, reason }];
         return [action, { allowed: true }];
       }),
     );

@@ -1,4 +1,5 @@
 import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 
 import type { DriverContext, NicAttachment } from '@nakhoda/driver';
 import {
@@ -21,7 +22,6 @@ import type { Capabilities, Lease, Network, NetworkSpec } from '@nakhoda/schema'
 
 import type { DaemonConfig } from '../config.ts';
 import { quietContext } from './hypervisors.ts';
-import { networkFolders } from './networks.ts';
 
 /** A NIC's place on the host. */
 export interface NicPlace {
@@ -101,4 +101,9 @@ export function createLinuxNetworkHost(config: Pick<DaemonConfig, 'folders' | 'o
       await removeRelay(ctx, { tap, bridge: network.bridge, localPort, peerPort }, place(network.name));
     },
   };
+}
+
+/** Where a network's lease file and DHCP server's record lie. */
+function networkFolders(networks: string, run: string, name: string): { directory: string; runtimeDirectory: string } {
+  return { directory: join(networks, name), runtimeDirectory: join(run, 'net', name) };
 }

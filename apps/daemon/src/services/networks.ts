@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 
 import type { DriverContext, NicAttachment } from '@nakhoda/driver';
@@ -184,9 +183,4 @@ export function createNetworks(options: {
       return all.flatMap((observed) => observed.addresses);
     },
   };
-}
-
-/** Where a network's lease file and DHCP server's record lie. */
-export function networkFolders(networks: string, run: string, name: string): { directory: string; runtimeDirectory: string } {
-  return { directory: join(networks, name), runtimeDirectory: join(run, 'net', name) };
 }

@@ -65,6 +65,11 @@ export class AgentConnection {
     });
   }
 
+  /** True while the hypervisor holds the other end; whether anybody in the guest listens there is another question. */
+  get connected(): boolean {
+    return this.#socket !== null;
+  }
+
   /** Ends the connection; calls that wait fail. Safe to call again. */
   close(): void {
     this.#closed = true;

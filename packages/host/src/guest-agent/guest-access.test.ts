@@ -4,9 +4,10 @@ import { test } from 'node:test';
 import type { GuestChannel } from '../serial/guest-channel.ts';
 import { createGuestAccess } from './guest-access.ts';
 
-function channel(answers: () => boolean, exitCode: number): GuestChannel & { probes: number } {
+function channel(answers: () => boolean, exitCode: number): GuestChannel & { probes: number; connected: boolean } {
   return {
     probes: 0,
+    connected: true,
     probe() {
       this.probes += 1;
       return Promise.resolve(answers());
@@ -49,4 +50,65 @@ test('addresses are not asked for at a console that somebody uses', async () => 
   assert.deepEqual(await access.addresses({}), [{ mac: '52:54:00:12:34:56', address: '10.0.0.2' }]);
   free = false;
   assert.deepEqual(await access.addresses({}), []);
+});
+
+test('a shell that answers first waits for an agent that comes shortly after', async () => {
+  const agent = channel(() => agent.probes >= 4, 1);
+  const access = createGuestAccess({ agent, serial: channel(() => true, 2), serialIsFree: () => true });
+  assert.equal(await access.ready({ timeoutMs: 10_000 }), 'agent');
+  assert.deepEqual(await access.exec(command), { exitCode: 1 });
+});
+
+test('a guest without an agent is waited for once a run', async () => {
+  const agent = channel(() => false, 1);
+  const access = createGuestAccess({ agent, serial: channel(() => true, 2), serialIsFree: () => true, agentGraceMs: 120 });
+  const began = performance.now();
+  assert.equal(await access.ready({ timeoutMs: 10_000 }), 'serial');
+  assert.ok(performance.now() - began >= 120);
+  const { probes } = agent;
+  assert.equal(await access.ready({ timeoutMs: 10_000 }), 'serial');
+  assert.deepEqual(await access.exec(command), { exitCode: 2 });
+  assert.equal(agent.probes, probes, 'it is not asked at each call');
+});
+
+test("the wait for an agent ends with the caller's limit, and goes on at the next call", async () => {
+  let agentUp = false;
+  const agent = channel(() => agentUp, 1);
+  const access = createGuestAccess({ agent, serial: channel(() => true, 2), serialIsFree: () => true, agentGraceMs: 60_000 });
+  assert.equal(await access.ready({ timeoutMs: 60 }), 'serial');
+  agentUp = true;
+  assert.equal(await access.ready({ timeoutMs: 60 }), 'agent');
+});
+
+test('an agent that was there is waited for again: its guest may have rebooted', async () => {
+  let agentUp = false;
+  const agent = channel(() => agentUp, 1);
+  const access = createGuestAccess({ agent, serial: channel(() => agent.probes > 0, 2), serialIsFree: () => true, agentGraceMs: 60 });
+  assert.equal(await access.ready({ timeoutMs: 10_000 }), 'serial');
+  agentUp = true;
+  // As long as the agent is known to be absent only the console is asked; once that is silent, too, the agent is.
+  agent.probes = 0;
+  assert.equal(await access.ready({ timeoutMs: 10_000 }), 'agent');
+  agentUp = false;
+  const { probes } = agent;
+  assert.equal(await access.ready({ timeoutMs: 10_000 }), 'serial');
+  assert.ok(agent.probes > probes + 1, 'asked more than once');
+});
+
+test('nobody waits for an agent whose channel is not connected', async () => {
+  const agent = channel(() => false, 1);
+  agent.connected = false;
+  const access = createGuestAccess({ agent, serial: channel(() => true, 2), serialIsFree: () => true, agentGraceMs: 60_000 });
+  assert.equal(await access.ready({ timeoutMs: 60_000 }), 'serial');
+  assert.equal(agent.probes, 1);
+});
+
+test('an abort ends the wait for an agent', async () => {
+  const access = createGuestAccess({
+    agent: channel(() => false, 1),
+    serial: channel(() => true, 2),
+    serialIsFree: () => true,
+    agentGraceMs: 60_000,
+  });
+  await assert.rejects(access.ready({ timeoutMs: 60_000, signal: AbortSignal.timeout(30) }), { name: 'TimeoutError' });
 });

@@ -2,18 +2,24 @@ import { NakhodaError } from '@nakhoda/schema';
 
 import type { GuestChannel, GuestCommand } from '../serial/guest-channel.ts';
 import { waitFor } from '../wait.ts';
+import type { GuestAgent } from './guest-agent.ts';
 
 export interface GuestAccessOptions {
-  agent: GuestChannel;
+  agent: GuestChannel & Pick<GuestAgent, 'connected'>;
   /** The fallback. */
   serial: GuestChannel;
   /** False while typing at the console would disturb somebody; then `addresses` does without it. */
   serialIsFree: () => boolean;
+  /** How long `ready` waits for the agent once the serial shell has answered, in milliseconds. Default 6000. */
+  agentGraceMs?: number;
 }
 
-/** Both ways into one running guest, with the agent preferred. */
+/** Both ways into one run of a guest, with the agent preferred. */
 export interface GuestAccess {
-  /** Which way answers now; null when none did within the time. */
+  /**
+   * Which way answers now; null when none did within the time. A guest's shell is there some seconds before its agent, so
+   * the first answer of the shell waits for one of the agent; once for a run, and again after the agent was there.
+   */
   ready(options: { timeoutMs: number; signal?: AbortSignal }): Promise<'agent' | 'serial' | null>;
   exec(command: GuestCommand): Promise<{ exitCode: number }>;
   readFile(options: { path: string; maxBytes: number; signal?: AbortSignal }): Promise<Uint8Array>;
@@ -26,15 +32,42 @@ export interface GuestAccess {
 const agentRetryMs = 10_000;
 const agentProbeMs = 1_000;
 const serialProbeMs = 5_000;
+// In VirtualBox's interpreter the tiny guest's agent answers 2 to 5 s after its shell (7.2.22).
+const usualAgentGraceMs = 6_000;
 
+/** Made anew for each run of a guest, of which it remembers whether an agent came. */
 export function createGuestAccess(options: GuestAccessOptions): GuestAccess {
-  const { agent, serial } = options;
+  const { agent, serial, agentGraceMs = usualAgentGraceMs } = options;
   let agentSilentUntil = 0;
+  /** Set by the first answer of the serial shell that had none of the agent beside it. */
+  let agentAwaitedUntil: number | null = null;
 
   async function agentAnswers(timeoutMs: number, signal: AbortSignal | undefined): Promise<boolean> {
     const answers = await agent.probe({ timeoutMs, ...(signal ? { signal } : {}) });
     agentSilentUntil = answers ? 0 : performance.now() + agentRetryMs;
+    if (answers) agentAwaitedUntil = null;
     return answers;
+  }
+
+  /** True when an agent answers within what is left of its grace, and of the caller's time. */
+  async function agentFollows(deadline: number, signal: AbortSignal | undefined): Promise<boolean> {
+    agentAwaitedUntil ??= performance.now() + agentGraceMs;
+    const until = Math.min(agentAwaitedUntil, deadline);
+    const left = (): number => until - performance.now();
+    const found = await waitFor(
+      async () => {
+        if (!agent.connected || left() <= 0) return 'silent' as const;
+        return (await agentAnswers(Math.min(agentProbeMs, left()), signal)) && ('agent' as const);
+      },
+      { timeoutMs: left(), ...(signal ? { signal } : {}) },
+    );
+    return found === 'agent';
+  }
+
+  /** True of a guest that had its time for starting an agent in this run, and had none a moment ago. */
+  function lacksAgent(): boolean {
+    const now = performance.now();
+    return agentAwaitedUntil !== null && now >= agentAwaitedUntil && now < agentSilentUntil;
   }
 
   async function pick(signal: AbortSignal | undefined): Promise<GuestChannel> {
@@ -55,10 +88,13 @@ export function createGuestAccess(options: GuestAccessOptions): GuestAccess {
       const left = (most: number): number => Math.max(1, Math.min(most, deadline - performance.now()));
       return waitFor(
         async () => {
-          if (await agentAnswers(left(agentProbeMs), signal)) return 'agent' as const;
-          if (!(await serial.probe({ timeoutMs: left(serialProbeMs), ...(signal ? { signal } : {}) }))) return null;
-          // A guest that has just booted starts its shell and its agent at the same time.
-          return (await agentAnswers(left(agentProbeMs), signal)) ? ('agent' as const) : ('serial' as const);
+          if (!lacksAgent() && (await agentAnswers(left(agentProbeMs), signal))) return 'agent' as const;
+          if (!(await serial.probe({ timeoutMs: left(serialProbeMs), ...(signal ? { signal } : {}) }))) {
+            // The console is no way in now, so the agent is asked again.
+            agentSilentUntil = 0;
+            return null;
+          }
+          return (await agentFollows(deadline, signal)) ? ('agent' as const) : ('serial' as const);
         },
         { timeoutMs, ...(signal ? { signal } : {}) },
       );

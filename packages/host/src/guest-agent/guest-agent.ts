@@ -13,6 +13,8 @@ export interface GuestAgentOptions {
 }
 
 export interface GuestAgent extends GuestChannel {
+  /** True while the hypervisor holds the other end of the channel, after a first call. */
+  readonly connected: boolean;
   /** Makes the guest's file systems stand still and gives their number. Always followed by `thaw`, also after a failure. */
   freeze(options: { signal?: AbortSignal }): Promise<number>;
   thaw(options: { signal?: AbortSignal }): Promise<number>;
@@ -27,6 +29,9 @@ export function createGuestAgent(options: GuestAgentOptions): GuestAgent {
   const chunkBytes = options.channel === 'uart' ? 6 * 1024 : 48 * 1024;
 
   return {
+    get connected() {
+      return connection.connected;
+    },
     async probe({ timeoutMs, signal }) {
       try {
         await calls.ping({ timeoutMs, ...(signal ? { signal } : {}) });

@@ -5,9 +5,7 @@ import { NakhodaError } from '@nakhoda/schema';
 
 import type { Store, StoreChange } from '../store.ts';
 import { modelProperty, watchProperty } from './store-properties.ts';
-
-/** Makes an empty store; the suite closes it. */
-export type MakeStore = () => Store | Promise<Store>;
+import { type MakeStore, withNewStore } from './with-new-store.ts';
 
 const conflict = (error: unknown): boolean => error instanceof NakhodaError && error.code === 'store.conflict';
 const defect = (error: unknown): boolean => error instanceof NakhodaError && error.code === 'internal';
@@ -19,14 +17,7 @@ const defect = (error: unknown): boolean => error instanceof NakhodaError && err
  * @param options.runs random sequences for each property (60); fewer for a store whose writes are slow
  */
 export function storeContract(name: string, makeStore: MakeStore, { runs = 60 }: { runs?: number } = {}): void {
-  const withStore = (work: (store: Store) => Promise<void>) => async (): Promise<void> => {
-    const store = await makeStore();
-    try {
-      await work(store);
-    } finally {
-      await store.close();
-    }
-  };
+  const withStore = (work: (store: Store) => Promise<void>) => (): Promise<void> => withNewStore(makeStore, work);
 
   describe(`store: ${name}`, () => {
     it(

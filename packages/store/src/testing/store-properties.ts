@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { NakhodaError } from '@nakhoda/schema';
 
 import type { Store, StoreEntry, StoreOperation } from '../store.ts';
-import type { MakeStore } from './store-contract.ts';
+import { type MakeStore, withNewStore } from './with-new-store.ts';
 
 /** Few, so that random operations meet; prefixes of one another, and at both ends of what a key may hold. */
 const key = fc.constantFrom('vm/1', 'vm/10', 'vm/2', 'vm', 'network/!', 'network/~');
@@ -54,7 +54,7 @@ export async function modelProperty(makeStore: MakeStore, runs: number): Promise
       fc.array(transaction, { maxLength: 20 }),
       fc.array(prefix, { minLength: 1, maxLength: 3 }),
       async (steps, prefixes) => {
-        await withStore(makeStore, async (store) => {
+        await withNewStore(makeStore, async (store) => {
           const model = new Model();
           for (const step of steps) {
             await carryOut(store, model, step);
@@ -74,7 +74,7 @@ export async function modelProperty(makeStore: MakeStore, runs: number): Promise
 export async function watchProperty(makeStore: MakeStore, runs: number): Promise<void> {
   await fc.assert(
     fc.asyncProperty(fc.array(transaction, { maxLength: 12 }), fc.nat(), prefix, async (steps, start, prefix) => {
-      await withStore(makeStore, async (store) => {
+      await withNewStore(makeStore, async (store) => {
         const model = new Model();
         const stop = new AbortController();
         const from = start % (steps.length + 1);
@@ -133,15 +133,6 @@ async function carryOut(store: Store, model: Model, { conditions, operations }: 
   }
   model.apply(operations);
   assert.equal((await call()).revision, model.revision);
-}
-
-async function withStore(makeStore: MakeStore, work: (store: Store) => Promise<void>): Promise<void> {
-  const store = await makeStore();
-  try {
-    await work(store);
-  } finally {
-    await store.close();
-  }
 }
 
 function jsonOf(value: unknown): unknown {

@@ -1,13 +1,14 @@
-import type { DriverEvent } from '@nakhoda/driver';
+import type { DriverEvent } from './driver.ts';
 
 /** More than this unread means that nobody reads; events are hints to look, so the oldest may go. */
 const maxQueued = 10_000;
 
-/** Hands events to any number of listeners. */
+/** What `Driver.events` is made of: hands events to any number of listeners. */
 export class EventHub {
   readonly #listeners = new Set<(event: DriverEvent) => void>();
   readonly #closing = new AbortController();
 
+  /** Tells all present listeners; the event's time is now. */
   emit(vmid: number, kind: DriverEvent['kind']): void {
     const event: DriverEvent = { vmid, kind, at: new Date().toISOString() };
     for (const listener of this.#listeners) listener(event);
@@ -49,6 +50,7 @@ export class EventHub {
     return iterate();
   }
 
+  /** Ends every iteration, also those that begin later. */
   close(): void {
     this.#closing.abort();
   }

@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import type { MachineSpec } from '@nakhoda/driver';
+import type { Capabilities } from '@nakhoda/schema';
+
+import { validateSpec } from './validate.ts';
+
+const interpreter: Capabilities = {
+  snapshots: null,
+  serial: true,
+  guest: null,
+  nicBackends: ['udp-tunnel', 'none'],
+  diskFormat: 'vdi',
+  maxCores: 1,
+  minMemoryMiB: 4,
+  maxMemoryMiB: 1024,
+};
+const hardware: Capabilities = { ...interpreter, maxCores: 64, nicBackends: ['bridged', 'none'] };
+const disk = { slot: 'disk0', path: '/srv/images/100/disk0.vdi', format: 'vdi', sizeBytes: 1024 * 1024 } as const;
+const nic = { slot: 'net0', mac: '52:54:00:00:00:01', attachment: { kind: 'none' } } as const;
+const spec: MachineSpec = {
+  vmid: 100,
+  name: 'tiny-a',
+  uuid: '11111111-2222-3333-4444-555555555555',
+  cores: 1,
+  memoryMiB: 128,
+  directory: '/srv/images/100',
+  runtimeDirectory: '/srv/run/100',
+  disks: [disk],
+  cdrom: null,
+  nics: [nic],
+};
+const fields = (change: Partial<MachineSpec>, capabilities = interpreter): string[] =>
+  validateSpec({ ...spec, ...change }, capabilities).map(({ field }) => field);
+
+test('a good spec has no problems', () => {
+  assert.deepEqual(fields({}), []);
+  const tunnel = { kind: 'udp-tunnel', localPort: 1, peerPort: 65_535 } as const;
+  assert.deepEqual(fields({ nics: [{ ...nic, slot: 'net7', attachment: tunnel }] }), []);
+  assert.deepEqual(fields({ cores: 8, nics: [{ ...nic, attachment: { kind: 'bridged', interface: 'eth0.5' } }] }, hardware), []);
+});
+
+test('two cores in the interpreter: the hint says why not', () => {
+  const [problem] = validateSpec({ ...spec, cores: 2 }, interpreter);
+  assert.equal(problem?.field, 'cores');
+  assert.match(problem.hint, /interpreter/);
+});
+
+// What is wrong for every hypervisor is tested with `specProblems`; these are VirtualBox's own.
+const attached = (attachment: MachineSpec['nics'][number]['attachment']): Partial<MachineSpec> => ({ nics: [{ ...nic, attachment }] });
+const bad: [string, Partial<MachineSpec>, string[]][] = [
+  ['a runtime folder too long for a socket', { runtimeDirectory: `/${'x'.repeat(100)}` }, ['runtimeDirectory']],
+  ['a disk of less than a block', { disks: [{ ...disk, sizeBytes: 1024 * 1024 - 1 }] }, ['disks.0.sizeBytes']],
+  ['a ninth NIC', { nics: [{ ...nic, slot: 'net8' }] }, ['nics.0.slot']],
+  ['a tenth NIC', { nics: [{ ...nic, slot: 'net9' }] }, ['nics.0.slot']],
+  ['an own port out of range', attached({ kind: 'udp-tunnel', localPort: 0, peerPort: 4002 }), ['nics.0.attachment']],
+  ["the peer's port out of range", attached({ kind: 'udp-tunnel', localPort: 4001, peerPort: 65_536 }), ['nics.0.attachment']],
+  ['a part of a port', attached({ kind: 'udp-tunnel', localPort: 4001.5, peerPort: 4002 }), ['nics.0.attachment']],
+];
+for (const [title, change, expected] of bad) test(`a bad spec: ${title}`, () => assert.deepEqual(fields(change), expected));
+
+test("an interface's name cannot smuggle anything", () => {
+  for (const name of ['-x', 'a b', 'x'.repeat(16), '']) {
+    assert.deepEqual(fields(attached({ kind: 'bridged', interface: name }), hardware), ['nics.0.attachment'], name);
+  }
+});
