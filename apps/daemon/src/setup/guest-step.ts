@@ -120,7 +120,10 @@ async function sourcesOf(context: SetupContext): Promise<{ guest: string; kernel
   const folder = join(context.checkout, 'guest');
   const hash = createHash('sha256');
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  // Tests and documentation are not in the image.
+  const files = entries
+    .filter((entry) => entry.isFile() && !/\.(ts|md)$/u.test(entry.name))
+    .map((entry) => join(entry.parentPath, entry.name));
   for (const file of files.toSorted()) hash.update(`\0${file.slice(folder.length)}\0`).update(await readFile(file));
   return { guest: hash.digest('hex'), kernel: await ownKernelHash(context.env['NAKHODA_GUEST_KERNEL']) };
 }
