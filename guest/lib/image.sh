@@ -14,7 +14,8 @@ stamp() {
 make_keymap() {
   printf 'bkeymap\001'
   dd if=/dev/zero bs=1 count=255 2>/dev/null
-  busybox xxd -r -p "$here/lib/keymap.txt"
+  # Not by xxd: busybox 1.30 of Ubuntu 22.04 cannot turn back into bytes. Perl is essential on Debian and Ubuntu.
+  perl -ne 's/\s+//g; print pack("H*", $_)' "$here/lib/keymap.txt"
 }
 
 # make_initramfs WORK: busybox and scripts, and nothing else. Neither compressed nor larger than
