@@ -18,7 +18,17 @@ let daemon: DaemonProcess;
 let elsewhere: string;
 const hypervisors = ['qemu', 'virtualbox'] as const;
 const names = hypervisors.map((hypervisor) => `${hypervisor}-vm`);
-const create = (name: string, hypervisor: string): string[] => ['vm', 'create', name, '--hypervisor', hypervisor, '--memory', '64', '--disk', '1'];
+const create = (name: string, hypervisor: string): string[] => [
+  'vm',
+  'create',
+  name,
+  '--hypervisor',
+  hypervisor,
+  '--memory',
+  '64',
+  '--disk',
+  '1',
+];
 const hideSystemVirtualBox = 'if [ -d /usr/lib/virtualbox ]; then mount -t tmpfs none /usr/lib/virtualbox; fi; exec "$@"';
 
 before(async () => {

@@ -2,10 +2,12 @@ import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import { after, before, type TestContext, test } from 'node:test';
 
+import { waitFor } from '@nakhoda/host';
 import type { Task, Vm } from '@nakhoda/schema';
 
 import { type DaemonProcess, startDaemon } from '../support/daemon-process.ts';
 import { assertHostInOrder } from '../support/host-order.ts';
+import { processesOf } from '../support/processes-of.ts';
 
 /**
  * The daemon is killed in the middle of what it does with real QEMU and real VirtualBox. The guests have no system in
@@ -45,11 +47,13 @@ function lasted(task: Task, step: string): number {
   return Date.parse(endedAt ?? '') - Date.parse(startedAt ?? '');
 }
 
+const hasBegun = (task: Task, step: string): boolean => task.steps.some((one) => one.name === step && one.state !== 'pending');
+
 /** Gives an order, kills the daemon so many milliseconds after that step has begun, starts it again, and waits for the task's end. */
 async function killDuring(order: Promise<Task>, step: string, afterMs: number): Promise<Task> {
   const { id } = await order;
   for await (const line of daemon.client.stream('task.follow', { params: { task: id } })) {
-    if ('task' in line && line.task.steps.some((one) => one.name === step && one.state !== 'pending')) break;
+    if ('task' in line && hasBegun(line.task, step)) break;
   }
   await delay(afterMs);
   await daemon.kill();
@@ -125,6 +129,31 @@ for (const hypervisor of hypervisors) {
     }
   });
 
+  test(`${hypervisor}: a snapshot with which the hypervisor goes on after the daemon's end is removed as well`, async () => {
+    const { pid = 0 } = await show(vm);
+    // As with a slow disk: the order is given, and carried out much later.
+    process.kill(pid, 'SIGSTOP');
+    let task: Task;
+    try {
+      task = await take(vm, 'next');
+      const isOrdered = async (): Promise<boolean> =>
+        hypervisor === 'virtualbox'
+          ? (await processesOf(daemon.data)).some(({ argv }) => argv[0]?.endsWith('/VBoxManage') && argv.includes('take'))
+          : hasBegun(await daemon.client.call('task.show', { params: { task: task.id } }), 'take the snapshot');
+      assert.ok(await waitFor(isOrdered, { timeoutMs: 10_000 }));
+      await daemon.kill();
+      await daemon.restart();
+    } finally {
+      process.kill(pid, 'SIGCONT');
+    }
+    assert.equal((await finish(task)).error?.code, 'task.interrupted');
+    assert.deepEqual(await snapshots(vm), ['base']);
+    await succeed(await take(vm, 'next'));
+    await succeed(await daemon.client.call('snapshot.delete', { params: { vm, name: 'next' } }));
+    assert.equal((await show(vm)).pid, pid);
+    await assertHostInOrder(daemon);
+  });
+
   test(`${hypervisor}: a rollback goes on to its end`, async (t: TestContext) => {
     const usual = await succeed(await rollback(vm, 'base'));
     for (const share of moments) {
@@ -153,3 +182,21 @@ for (const hypervisor of hypervisors) {
     }
   });
 }
+
+test('an experiment that was under way is removed, with its guests and network', async (t: TestContext) => {
+  const before = (await daemon.client.call('vm.list', {})).map((vm) => vm.name);
+  for (const afterMs of [0, 150, 600, 3000]) {
+    const task = await killDuring(daemon.client.call('lab.run', { body: { hypervisors: [...hypervisors] } }), 'make the checks', afterMs);
+    t.diagnostic(`make the checks + ${afterMs} ms: ${task.state}`);
+    assert.equal(task.error?.code, 'task.interrupted', JSON.stringify(task));
+    assert.deepEqual(
+      (await daemon.client.call('vm.list', {})).map((vm) => vm.name),
+      before,
+    );
+    assert.deepEqual(
+      (await daemon.client.call('network.list')).map((network) => network.name),
+      ['lab'],
+    );
+    await assertHostInOrder(daemon);
+  }
+});

@@ -130,7 +130,9 @@ async function checkHost(vms: readonly Vm[]): Promise<void> {
   assert.deepEqual(await list('images'), vmids, 'folders of images');
   for (const folder of await list('run/vm')) assert.ok(vmids.includes(folder), `run/vm/${folder} belongs to a VM`);
 
-  const networks = (await daemon.client.call('network.list')).map(({ name, state }) => ({ name, state }));
+  const all = await daemon.client.call('network.list');
+  assert.equal(new Set(all.map((network) => network.gateway)).size, all.length, 'ranges of networks do not overlap');
+  const networks = all.map(({ name, state }) => ({ name, state }));
   const expected = [...settle([...known.values()]).networks].sort();
   assert.deepEqual(
     networks.toSorted((a, b) => (a.name < b.name ? -1 : 1)),
@@ -143,14 +145,9 @@ async function checkHost(vms: readonly Vm[]): Promise<void> {
     'interfaces in the namespace',
   );
   const servers = (await processesOf(daemon.data)).filter(({ argv }) => argv[0] === 'dnsmasq');
-  const bridges = servers.map(({ argv }) => argv.find((part) => part.startsWith('--interface='))?.slice('--interface='.length));
+  const bridges = servers.flatMap(({ argv }) => argv.filter((part) => part.startsWith('--interface='))).map((part) => part.slice(12));
   assert.deepEqual(bridges.sort(), expected.map((name) => `nk-${name}`).sort(), 'one DHCP server for each network');
-  for (const { spec } of await machinesWithNetworks()) assert.ok(expected.includes(spec), `the network ${spec} of a VM exists`);
-}
-
-async function machinesWithNetworks(): Promise<{ spec: string }[]> {
-  const vms = await daemon.client.call('vm.list', {});
-  return vms.flatMap((vm) => vm.nics.map((nic) => ({ spec: nic.network })));
+  for (const nic of vms.flatMap((vm) => vm.nics)) assert.ok(expected.includes(nic.network), `the network ${nic.network} of a VM exists`);
 }
 
 const list = (folder: string): Promise<string[]> =>
@@ -208,7 +205,7 @@ test('afterwards everything can be removed and every name used again', async () 
   assert.deepEqual(await list('networks'), []);
   assert.deepEqual(await list('run/net'), []);
 
-  for (const name of networkNames) 
+  for (const name of networkNames)
     await daemon.json('network', 'create', name, '--cidr', `10.9${networkNames.indexOf(name)}.0.0/24`, '--dhcp');
   for (const name of vmNames) await daemon.json('vm', 'create', name, '--hypervisor', 'fake', '--network', networkNames[0]);
   await checkEverything();

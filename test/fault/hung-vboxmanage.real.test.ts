@@ -11,7 +11,17 @@ import type { ProgramResult } from '../support/run-program.ts';
 /** Programs and guests that do not answer: VirtualBox's service, to which every VBoxManage talks, and guests without a system. */
 let daemon: DaemonProcess;
 const hypervisors = ['qemu', 'virtualbox'] as const;
-const create = (name: string, hypervisor: string): string[] => ['vm', 'create', name, '--hypervisor', hypervisor, '--memory', '64', '--disk', '1'];
+const create = (name: string, hypervisor: string): string[] => [
+  'vm',
+  'create',
+  name,
+  '--hypervisor',
+  hypervisor,
+  '--memory',
+  '64',
+  '--disk',
+  '1',
+];
 const state = async (name: string): Promise<string> => (await daemon.client.call('vm.show', { params: { vm: name } })).state;
 
 before(async () => {

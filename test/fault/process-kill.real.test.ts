@@ -17,7 +17,20 @@ before(async () => {
   daemon = await startDaemon({ hypervisors: hypervisors.join(',') });
   await daemon.json('network', 'create', 'lab', '--cidr', '10.77.0.0/24', '--dhcp');
   for (const hypervisor of hypervisors) {
-    await daemon.json('vm', 'create', hypervisor, '--hypervisor', hypervisor, '--memory', '64', '--disk', '1', '--network', 'lab', '--start');
+    await daemon.json(
+      'vm',
+      'create',
+      hypervisor,
+      '--hypervisor',
+      hypervisor,
+      '--memory',
+      '64',
+      '--disk',
+      '1',
+      '--network',
+      'lab',
+      '--start',
+    );
   }
 });
 after(async () => daemon?.[Symbol.asyncDispose]());

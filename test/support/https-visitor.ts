@@ -27,7 +27,7 @@ const [url = '', user = '', password = ''] = process.argv.slice(2);
 
 async function ask(method: 'GET' | 'POST', path: string, more: { body?: object; cookie?: string } = {}): Promise<Answer> {
   const headers = {
-    'origin': url,
+    origin: url,
     ...(more.cookie === undefined ? {} : { cookie: more.cookie }),
     ...(more.body === undefined ? {} : { 'content-type': 'application/json' }),
   };

@@ -16,6 +16,8 @@ export interface Parts {
   command(program: string, args: readonly string[]): string[];
   /** Environment of every program of the run time. */
   env: Record<string, string>;
+  /** Resolves when VirtualBox has carried out what a killed daemon had ordered; nothing is changed before. */
+  settled: Promise<void>;
   /** The driver's own log. */
   log(line: string): void;
   /** Has the watcher look at once instead of in its own time. */

@@ -13,17 +13,21 @@ import { powerOff } from './stop.ts';
 import { mediaLane, vmLane } from './vboxmanage.ts';
 
 /** Writing memory and merging disks take as long as the host's disk needs. Milliseconds. */
-const snapshotTimeoutMs = 600_000;
+export const snapshotTimeoutMs = 600_000;
 
 /** See `SnapshotFacet`. */
 export function createSnapshots(parts: Parts): SnapshotFacet {
   const oneAtATime = async (vmid: number, work: () => Promise<void>): Promise<void> => {
+    await parts.settled;
     await parts.operations.run([vmLane(vmid)], work);
     parts.changed();
   };
   return {
     take: (ctx, options) => oneAtATime(options.vmid, () => take(parts, ctx, options)),
-    list: async (_ctx, { vmid }): Promise<Snapshot[]> => listSnapshots(observed(await parts.machines.need(vmid))),
+    async list(_ctx, { vmid }): Promise<Snapshot[]> {
+      await parts.settled;
+      return listSnapshots(observed(await parts.machines.need(vmid)));
+    },
     rollback: (ctx, options) => oneAtATime(options.vmid, () => rollback(parts, ctx, options)),
     delete: (ctx, options) => oneAtATime(options.vmid, () => remove(parts, ctx, options)),
   };

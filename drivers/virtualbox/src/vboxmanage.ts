@@ -16,6 +16,9 @@ export function vmLane(vmid: number): string {
   return `vm ${vmid}`;
 }
 
+/** Milliseconds that one try may take unless its call, or the driver, says otherwise. */
+export const defaultCallTimeoutMs = 30_000;
+
 export interface VBoxManageOptions {
   /** The full command for a call of VBoxManage with these arguments. */
   command(args: readonly string[]): readonly string[];
@@ -70,7 +73,7 @@ export class VBoxManage {
   }
 
   async #runOnce(args: readonly string[], call: VBoxCall): Promise<ExecResult> {
-    const timeoutMs = call.timeoutMs ?? this.#options.timeoutMs ?? 30_000;
+    const timeoutMs = call.timeoutMs ?? this.#options.timeoutMs ?? defaultCallTimeoutMs;
     try {
       return await (this.#options.run ?? exec)(this.#options.command(args), {
         timeoutMs,

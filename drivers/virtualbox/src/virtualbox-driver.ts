@@ -9,17 +9,18 @@ import { capabilitiesOf } from './capabilities.ts';
 import { Consoles } from './consoles.ts';
 import { define, undefine } from './define.ts';
 import { createGuest, createSerial } from './guest.ts';
+import { waitForFormerCalls } from './former-calls.ts';
 import { readHostFacts } from './host-facts.ts';
 import type { HostFacts } from './host-facts.ts';
 import { KeyedQueue } from './keyed-queue.ts';
 import { Machines } from './machines.ts';
 import type { Parts } from './parts.ts';
 import { probe } from './probe.ts';
-import { createSnapshots } from './snapshots.ts';
+import { createSnapshots, snapshotTimeoutMs } from './snapshots.ts';
 import { start } from './start.ts';
 import { stop } from './stop.ts';
 import { validateSpec } from './validate.ts';
-import { VBoxManage, vmLane } from './vboxmanage.ts';
+import { defaultCallTimeoutMs, VBoxManage, vmLane } from './vboxmanage.ts';
 import { Watcher } from './watcher.ts';
 import type { Sighting } from './watcher.ts';
 
@@ -60,10 +61,19 @@ export function createVirtualBoxDriver(options: VirtualBoxDriverOptions): Driver
   const timeout = options.callTimeoutMs === undefined ? {} : { timeoutMs: options.callTimeoutMs };
   const vbox = new VBoxManage({ command: (args) => command(`${virtualBoxPrograms}/VBoxManage`, args), env, ...timeout });
   const watcher = new Watcher(() => look(parts), { everyMs: lookEveryMs, log: options.log });
-  const parts: Parts = { vbox, machines, consoles, operations, hostFacts, command, env, log: options.log, changed: () => watcher.poke() };
+  const closing = new AbortController();
+  const settled = waitForFormerCalls({
+    userHome: options.userHome,
+    limitMs: (args) => (args[0] === 'snapshot' ? snapshotTimeoutMs : (options.callTimeoutMs ?? defaultCallTimeoutMs)),
+    signal: closing.signal,
+    log: options.log,
+  }).catch((error: unknown) => options.log(`looking for calls of an earlier daemon: ${String(error)}`));
+  const changed = (): void => watcher.poke();
+  const parts: Parts = { vbox, machines, consoles, operations, hostFacts, command, env, settled, log: options.log, changed };
   watcher.poke();
 
   const oneAtATime = async (vmid: number, work: () => Promise<void>): Promise<void> => {
+    await settled;
     await operations.run([vmLane(vmid)], work);
     watcher.poke();
   };
@@ -84,6 +94,7 @@ export function createVirtualBoxDriver(options: VirtualBoxDriverOptions): Driver
     stop: (ctx, stopOptions) => stop(parts, ctx, stopOptions),
     events: (signal) => watcher.subscribe(signal),
     async close() {
+      closing.abort();
       watcher.close();
       consoles.close();
     },

@@ -10,6 +10,7 @@ export * from './serial/serial-shell.ts';
 export * from './serial/guest-channel.ts';
 export * from './serial/mutex.ts';
 export * from './net/host-context.ts';
+export * from './net/keyed-lock.ts';
 export * from './net/interface-names.ts';
 export * from './net/host-network-facts.ts';
 export * from './net/plan-network.ts';

@@ -134,8 +134,13 @@ export async function removeLeftovers(services: Services, ctx: DriverContext, ma
   const guests = inventory.records().filter((record) => record.spec.name.startsWith(`lab-${mark}-`));
   await Promise.all(
     guests.map(async ({ spec: { vmid, name } }) => {
-      await runChild(services, ctx, 'vm.stop', { vmid, name, timeoutSeconds: 30 });
-      await runChild(services, ctx, 'vm.destroy', { vmid, name });
+      try {
+        await runChild(services, ctx, 'vm.stop', { vmid, name, timeoutSeconds: 30 });
+        await runChild(services, ctx, 'vm.destroy', { vmid, name });
+      } catch (error) {
+        // After a crash of the daemon, the task that was making the guest has undone that by itself meanwhile.
+        if (!(error instanceof NakhodaError) || error.code !== 'vm.not-found') throw error;
+      }
     }),
   );
   const spec = networks.specs().find((candidate) => candidate.name === `lab-${mark}`);

@@ -31,6 +31,7 @@ export function vmCreateSaga(services: Services): TaskKind<VmCreateInput, object
           networks.requireUsable(nics);
         },
         undo: async () => {
+          inventory.promisedVmids.delete(vmid);
           // A record of the same vmid that somebody else made is not ours to remove.
           if (inventory.byVmid(vmid)?.spec.uuid === record.spec.uuid) await inventory.remove(vmid);
         },

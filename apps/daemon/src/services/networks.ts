@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 
 import type { DriverContext, NicAttachment } from '@nakhoda/driver';
+import { Mutex, planNetwork, withKeyedLock } from '@nakhoda/host';
 import type { Capabilities, Lease, Network, NetworkSpec } from '@nakhoda/schema';
 import { NakhodaError } from '@nakhoda/schema';
 import type { Store } from '@nakhoda/store';
@@ -25,16 +26,21 @@ export interface Networks {
   requireUsable(names: readonly string[]): void;
   /** @throws NakhodaError `network.in-use` when a VM has a NIC on it */
   refuseWhileUsed(name: string): void;
+  /** @throws NakhodaError `network.name-taken`, `network.cidr-overlap`: another request may have been quicker */
   add(spec: NetworkSpec): Promise<void>;
   remove(name: string): Promise<void>;
-  bringUp(ctx: DriverContext, spec: NetworkSpec): Promise<void>;
+  /**
+   * Makes or repairs the network's side of the host. Whoever works on one network, or on one VM's NICs, takes turns.
+   * @param unless asked when the turn has come: true leaves everything as it is
+   */
+  bringUp(ctx: DriverContext, spec: NetworkSpec, unless?: () => boolean): Promise<void>;
   takeDown(ctx: DriverContext, spec: NetworkSpec): Promise<void>;
-  /** Chooses how a new VM's NICs will reach their networks. Changes nothing on the host. */
+  /** Chooses how a new VM's NICs will reach their networks, and promises it the ports. Changes nothing on the host. */
   planAttachments(record: Omit<VmRecord, 'attachments'>, backends: Capabilities['nicBackends']): Promise<VmRecord['attachments']>;
-  /** Makes the host's side of each NIC. Idempotent. */
-  attach(ctx: DriverContext, record: VmRecord): Promise<void>;
-  /** Removes the host's side of each NIC. Idempotent. */
-  detach(ctx: DriverContext, record: VmRecord): Promise<void>;
+  /** Makes the host's side of each NIC. Idempotent. For `unless` see `bringUp`. */
+  attach(ctx: DriverContext, record: VmRecord, unless?: () => boolean): Promise<void>;
+  /** Removes the host's side of each NIC. Idempotent. For `unless` see `bringUp`. */
+  detach(ctx: DriverContext, record: VmRecord, unless?: () => boolean): Promise<void>;
   /** Addresses on every network, by lease and by ARP. */
   leases(): Promise<Lease[]>;
 }
@@ -50,6 +56,10 @@ export function createNetworks(options: {
 }): Networks {
   const { store, bus, host } = options;
   const specs = new Map<string, NetworkSpec>();
+  /** Given to VMs whose record may not be written yet, by vmid. */
+  const promised = new Map<number, VmRecord['attachments']>();
+  const planning = new Mutex();
+  const adding = new Mutex();
 
   const resolve = (name: string): NetworkSpec => {
     const spec = specs.get(name);
@@ -128,55 +138,66 @@ export function createNetworks(options: {
 
     refuseWhileUsed,
 
-    async add(spec) {
-      const present = await store.get(networkKey(spec.name));
-      // The same step repeated after a crash.
-      const ours = present !== null && isDeepStrictEqual(present.value, spec);
-      if (present && !ours) {
-        throw new NakhodaError('network.name-taken', {
-          message: `There is a network called ${spec.name} already.`,
-          hint: 'Choose another name.',
-        });
-      }
-      if (!present) await store.put(networkKey(spec.name), spec, { expectedRevision: 0 });
-      specs.set(spec.name, spec);
-    },
+    add: (spec) =>
+      adding.run(async () => {
+        const present = await store.get(networkKey(spec.name));
+        // The same step repeated after a crash.
+        const ours = present !== null && isDeepStrictEqual(present.value, spec);
+        if (present && !ours) {
+          throw new NakhodaError('network.name-taken', {
+            message: `There is a network called ${spec.name} already.`,
+            hint: 'Choose another name.',
+          });
+        }
+        const { name, cidr } = spec;
+        planNetwork({ name, cidr, dhcp: spec.dhcp !== null, others: [...specs.values()] }, { links: [], routes: [] });
+        if (!present) await store.put(networkKey(name), spec, { expectedRevision: 0 });
+        specs.set(name, spec);
+      }),
 
     async remove(name) {
       await store.delete(networkKey(name));
       if (specs.delete(name)) bus.publish({ type: 'network-removed', name });
     },
 
-    async bringUp(ctx, spec) {
-      await host.ensure(ctx, spec);
-      bus.publish({ type: 'network', network: await view(spec) });
-    },
-
-    takeDown: (ctx, spec) => host.remove(ctx, spec),
-
-    async planAttachments(record, backends) {
-      const inUse = options.records().flatMap((other) => Object.values(other.attachments));
-      const planned: VmRecord['attachments'] = {};
-      for (const nic of record.spec.nics) {
-        planned[nic.slot] = await host.plan({
-          vmid: record.spec.vmid,
-          slot: nic.slot,
-          network: resolve(nic.network),
-          backends,
-          inUse: [...inUse, ...Object.values(planned)],
-        });
-      }
-      return planned;
-    },
-
-    attach: (ctx, record) =>
-      each(record, async (attachment, spec, slot) => {
+    bringUp: (ctx, spec, unless) =>
+      withKeyedLock(networkTurn(spec.name), async () => {
+        if (unless?.()) return;
         await host.ensure(ctx, spec);
-        await host.attach(ctx, { attachment, network: spec, vmid: record.spec.vmid, slot });
+        bus.publish({ type: 'network', network: await view(spec) });
       }),
 
-    detach: (ctx, record) =>
-      each(record, (attachment, spec, slot) => host.detach(ctx, { attachment, network: spec, vmid: record.spec.vmid, slot })),
+    takeDown: (ctx, spec) => withKeyedLock(networkTurn(spec.name), () => host.remove(ctx, spec)),
+
+    planAttachments: (record, backends) =>
+      planning.run(async () => {
+        const { vmid, nics } = record.spec;
+        const others = new Map([...promised, ...options.records().map((other) => [other.spec.vmid, other.attachments] as const)]);
+        others.delete(vmid);
+        const inUse = [...others.values()].flatMap((attachments) => Object.values(attachments));
+        const planned: VmRecord['attachments'] = {};
+        for (const { slot, network } of nics) {
+          const inUseByNow = [...inUse, ...Object.values(planned)];
+          planned[slot] = await host.plan({ vmid, slot, network: resolve(network), backends, inUse: inUseByNow });
+        }
+        promised.set(vmid, planned);
+        return planned;
+      }),
+
+    attach: (ctx, record, unless) =>
+      withKeyedLock(nicsTurn(record), async () => {
+        if (unless?.()) return;
+        await each(record, async (attachment, spec, slot) => {
+          await withKeyedLock(networkTurn(spec.name), () => host.ensure(ctx, spec));
+          await host.attach(ctx, { attachment, network: spec, vmid: record.spec.vmid, slot });
+        });
+      }),
+
+    detach: (ctx, record, unless) =>
+      withKeyedLock(nicsTurn(record), async () => {
+        if (unless?.()) return;
+        await each(record, (attachment, spec, slot) => host.detach(ctx, { attachment, network: spec, vmid: record.spec.vmid, slot }));
+      }),
 
     async leases() {
       const all = await Promise.all([...specs.values()].map((spec) => host.observe(spec)));
@@ -184,3 +205,6 @@ export function createNetworks(options: {
     },
   };
 }
+
+const networkTurn = (name: string): string => `host side of network ${name}`;
+const nicsTurn = ({ spec }: VmRecord): string => `host side of VM ${spec.vmid}`;

@@ -2,7 +2,7 @@ import { watch } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 
 import type { DriverEvent } from '@nakhoda/driver';
-import { toNakhodaError } from '@nakhoda/schema';
+import { type NetworkSpec, toNakhodaError, type VmState } from '@nakhoda/schema';
 
 import type { Services } from './context.ts';
 import { quietContext } from './hypervisors.ts';
@@ -23,6 +23,7 @@ export function createReconciler(services: Services): Reconciler {
   const { inventory, networks, hypervisors, engine, log, config } = services;
   const context = (): ReturnType<typeof quietContext> => quietContext(log);
   let running: Promise<void> | null = null;
+  let ended = new AbortController().signal;
 
   /** Runs what may fail for one object without spoiling the round for the others. */
   const attempt = async (what: string, act: () => Promise<void>): Promise<void> => {
@@ -33,13 +34,14 @@ export function createReconciler(services: Services): Reconciler {
     }
   };
 
+  /** A task has the object in its hands; what it makes or removes is its own affair. And what is gone stays gone. */
+  const isOurs = (record: VmRecord): boolean => !engine.isLocked(`vm/${record.spec.vmid}`) && inventory.byVmid(record.spec.vmid) === record;
+  const isOurNetwork = (spec: NetworkSpec): boolean => !engine.isLocked(`network/${spec.name}`) && networks.specs().includes(spec);
+
   const reconcileVm = async (record: VmRecord): Promise<void> => {
-    const { vmid } = record.spec;
-    // A task has the VM in its hands; what it makes or removes is its own affair.
-    if (engine.isLocked(`vm/${vmid}`)) return;
-    const state = inventory.state(vmid);
-    if (state === 'running' || state === 'paused') await networks.attach(context(), record);
-    if (state === 'stopped' || state === 'crashed') await networks.detach(context(), record);
+    const isIn = (...states: VmState[]): boolean => isOurs(record) && states.includes(inventory.state(record.spec.vmid));
+    await networks.attach(context(), record, () => !isIn('running', 'paused'));
+    await networks.detach(context(), record, () => !isIn('stopped', 'crashed'));
   };
 
   const learnAddresses = async (): Promise<void> => {
@@ -53,21 +55,35 @@ export function createReconciler(services: Services): Reconciler {
     for (const { spec } of silent) {
       const found = await hypervisors
         .driver(spec.hypervisor)
-        .guest?.addresses(context(), { vmid: spec.vmid })
+        .guest?.addresses(quietContext(log, ended), { vmid: spec.vmid })
         .catch(() => []);
       for (const { mac, address } of found ?? []) leases.push({ mac, address, source: 'agent', vmid: spec.vmid });
     }
     inventory.setLeases(leases);
   };
 
+  let learning: Promise<void> | null = null;
+  let learnAgain = false;
+  /** Several callers share it; who comes while it runs has it run once more. */
+  const learn = (): Promise<void> => {
+    learnAgain = true;
+    learning ??= (async () => {
+      while (learnAgain) {
+        learnAgain = false;
+        await attempt('addresses', learnAddresses);
+      }
+      learning = null;
+    })();
+    return learning;
+  };
+
   const once = async (): Promise<void> => {
     await inventory.refreshAll();
     for (const spec of networks.specs()) {
-      if (engine.isLocked(`network/${spec.name}`)) continue;
-      await attempt(`network ${spec.name}`, () => networks.bringUp(context(), spec));
+      await attempt(`network ${spec.name}`, () => networks.bringUp(context(), spec, () => !isOurNetwork(spec)));
     }
     for (const record of inventory.records()) await attempt(`VM ${record.spec.vmid}`, () => reconcileVm(record));
-    await attempt('addresses', learnAddresses);
+    await learn();
   };
 
   const round = (): Promise<void> => {
@@ -81,7 +97,8 @@ export function createReconciler(services: Services): Reconciler {
     await inventory.refresh(event.vmid);
     const record = inventory.byVmid(event.vmid);
     if (record) await attempt(`VM ${event.vmid}`, () => reconcileVm(record));
-    await attempt('addresses', learnAddresses);
+    // Not waited for: a guest that does not answer would hold up the next event.
+    void learn();
   };
 
   const follow = async (events: AsyncIterable<DriverEvent>): Promise<void> => {
@@ -91,13 +108,14 @@ export function createReconciler(services: Services): Reconciler {
   /** A guest has got its address when the DHCP server has written the lease. */
   const followLeases = async (signal: AbortSignal): Promise<void> => {
     for await (const change of watch(config.folders.networks, { recursive: true, signal })) {
-      if (change.filename?.endsWith('.leases')) await attempt('addresses', learnAddresses);
+      if (change.filename?.endsWith('.leases')) void learn();
     }
   };
 
   return {
     round,
     async run(signal) {
+      ended = signal;
       const following = hypervisors.all().map((driver) =>
         follow(driver.events(signal)).catch((error: unknown) => {
           if (!signal.aborted) log(`events of ${driver.id} ended: ${toNakhodaError(error).message}`);
@@ -113,6 +131,7 @@ export function createReconciler(services: Services): Reconciler {
         if (!signal.aborted) await round();
       }
       await Promise.all(following);
+      await learning;
     },
   };
 }

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { createFakeDriver, type FakeDriver } from '@nakhoda/driver-fake';
+import { createFakeDriver, type FakeDriver, type FakeFaults } from '@nakhoda/driver-fake';
 import { pino } from 'pino';
 
 import { dataFolders } from '../config.ts';
@@ -19,10 +19,10 @@ export interface TestCore extends Core {
 }
 
 /** Nothing reconciles until `begin` is called. */
-export async function openTestCore(): Promise<TestCore> {
+export async function openTestCore(options: { faults?: FakeFaults } = {}): Promise<TestCore> {
   const root = await mkdtemp(join(tmpdir(), 'nkc-'));
   const folders = dataFolders(root);
-  const driver = createFakeDriver({});
+  const driver = createFakeDriver(options);
   const networkHost = createMemoryNetworkHost();
   const core = await openCore(
     { folders, node: 'local', host: '127.0.0.1', port: 0, owner: '0badc0de', hypervisors: ['fake'] },
