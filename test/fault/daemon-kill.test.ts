@@ -37,7 +37,10 @@ before(async () => {
 });
 after(async () => daemon?.[Symbol.asyncDispose]());
 
-/** Lets orders run until so many task changes were told, and kills the daemon at that moment. Gives the last event's id. */
+/**
+ * Lets orders run until so many task changes were told, and kills the daemon at that moment; or tells it to stop, which
+ * interrupts tasks as well. Gives the last event's id.
+ */
 async function workAndKill(changes: number): Promise<number> {
   const killing = new AbortController();
   const { promise: subscribed, resolve: onSubscribed } = Promise.withResolvers<void>();
@@ -53,7 +56,8 @@ async function workAndKill(changes: number): Promise<number> {
       if (left <= 0) break;
     }
     killing.abort();
-    await daemon.kill();
+    if (random.integer(4) === 0) assert.equal(await daemon.stop(), 0, 'it ends in order when it is told to');
+    else await daemon.kill();
   };
   const watching = watch();
   await Promise.race([subscribed, watching]);

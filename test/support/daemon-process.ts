@@ -28,6 +28,8 @@ export interface DaemonProcess {
   log(): string;
   /** Ends the daemon with SIGKILL. VMs go on running. */
   kill(): Promise<void>;
+  /** Ends it with SIGTERM, and gives its exit code. */
+  stop(): Promise<number | null>;
   /**
    * Starts it again on the same data folder, in the same namespace.
    * @param options.env instead of that which was added at first
@@ -82,13 +84,13 @@ export async function startDaemon(options: { hypervisors: string; env?: Record<s
     password ??= found.password;
   };
 
-  const end = async (signal: NodeJS.Signals): Promise<void> => {
+  const end = async (signal: NodeJS.Signals): Promise<number | null> => {
     const child = daemon;
     daemon = null;
-    if (child === null || child.exitCode !== null || child.signalCode !== null) return;
-    const ended = new Promise((resolve) => child.once('exit', resolve));
+    if (child === null || child.exitCode !== null || child.signalCode !== null) return child?.exitCode ?? null;
+    const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
     child.kill(signal);
-    await ended;
+    return ended;
   };
 
   const inNamespace: DaemonProcess['inNamespace'] = (argv, more = {}) => runProgram(namespace.enter(argv), more);
@@ -104,7 +106,8 @@ export async function startDaemon(options: { hypervisors: string; env?: Record<s
     url: async () => (await ready())?.url ?? '',
     client: createClient({ socketPath: join(data, 'run/nakhoda.sock') }),
     log: () => log,
-    kill: () => end('SIGKILL'),
+    kill: async () => void (await end('SIGKILL')),
+    stop: () => end('SIGTERM'),
     restart: async (other = {}) => {
       if (other.env) env = { ...base, ...other.env };
       await start(other.through);

@@ -38,7 +38,7 @@ async function withMachine(t: TestContext): Promise<Driver | null> {
     return null;
   }
   // VirtualBox takes 3 s for some calls after a front end was killed: it waits for that one's answer to an event.
-  const driver = host.makeDriver({ callTimeoutMs: 5000 });
+  const driver = host.makeDriver({ callTimeoutMs: 10_000 });
   t.after(async () => {
     await driver.stop(ctx, { vmid, mode: 'poweroff', timeoutSeconds: 30 });
     await driver.undefine(ctx, { vmid });
@@ -79,7 +79,7 @@ test('a start that VirtualBox refuses tells its words, and leaves no process; th
 
 test(
   'a service that hangs: an error after the time limit, power can be taken off, and later all goes on',
-  { timeout: 90_000 },
+  { timeout: 120_000 },
   async (t) => {
     const driver = await withMachine(t);
     if (!driver) return;
@@ -89,7 +89,7 @@ test(
     process.kill(service.pid, 'SIGSTOP');
     try {
       const other = await machineSpec({ folder: host.folder, vmid: 101, diskFormat: 'vdi', cdrom: null });
-      await assert.rejects(driver.define(ctx, { spec: other }), fails('hypervisor.timeout', /createvm did not answer within 5 s/));
+      await assert.rejects(driver.define(ctx, { spec: other }), fails('hypervisor.timeout', /createvm did not answer within 10 s/));
       await driver.stop(ctx, { vmid, mode: 'poweroff', timeoutSeconds: 30 });
       assert.deepEqual(
         (await frontEnds()).filter((line) => line.includes('VirtualBoxVM')),
