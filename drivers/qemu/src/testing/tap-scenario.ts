@@ -31,7 +31,9 @@ const onStdout = (data: Uint8Array): void => void (output += Buffer.from(data).t
 await driver.guest.exec(ctx, { vmid, argv: ['sh', '-c', line], timeoutSeconds: 20, onStdout, onStderr: () => undefined });
 assert.equal(output, '1\n0\n');
 assert.deepEqual(await driver.guest.addresses(ctx, { vmid }), [{ mac: '52:54:00:00:00:01', address: '10.9.9.2' }]);
-const ping = async (): Promise<boolean> => (await exec(['ping', '-c', '1', '-W', '2', '10.9.9.2'], { okExitCodes: [0, 1] })).exitCode === 0;
+// busybox's, which the tiny guest's build brings: a bare Debian has no ping of its own.
+const ping = async (): Promise<boolean> =>
+  (await exec(['busybox', 'ping', '-c', '1', '-W', '2', '10.9.9.2'], { okExitCodes: [0, 1] })).exitCode === 0;
 assert.ok(await waitFor(ping, { timeoutMs: 20_000 }), 'the guest does not answer over its TAP');
 
 await driver.stop(ctx, { vmid, mode: 'poweroff', timeoutSeconds: 10 });
