@@ -50,6 +50,8 @@ export async function crashes(t: TestContext, bench: Bench): Promise<void> {
     await bench.driver.close();
     await bench.harness.killMachine(vmid);
     bench.driver = await bench.harness.makeDriver();
+    // A killed process needs a moment to be gone.
+    await waitFor(async () => (await bench.status()).state === 'crashed', { timeoutMs: event * 1000, pollMs: 20 });
     const { reason } = await bench.expectState('crashed', 'for a fresh driver');
     assert.ok(reason, 'no reason');
     await bench.driver.start(ctx, { vmid });

@@ -29,8 +29,7 @@ export async function reattachment(t: TestContext, bench: Bench): Promise<void> 
     await bench.driver.define(ctx, { spec: bench.spec });
     if (bench.driver.serial) {
       const log = await SerialLog.open(bench.driver, ctx, vmid);
-      log.type("echo seven''-eight");
-      await log.waitForText('seven-eight', exec);
+      await log.typeUntil("echo seven''-eight", 'seven-eight', exec);
       log.session.close();
     }
     if (!bench.driver.guest) return;

@@ -44,6 +44,20 @@ export class SerialLog {
     );
   }
 
+  /**
+   * Types the line again each second until the text shows. For a port that was just opened anew: VirtualBox may still
+   * hold the former connection, and drops what the new one sends in that instant.
+   */
+  async typeUntil(line: string, text: string, seconds: number): Promise<void> {
+    const shown = (): boolean => {
+      if (this.text.includes(text)) return true;
+      this.type(line);
+      return false;
+    };
+    await waitFor(shown, { timeoutMs: seconds * 1000, pollMs: 1000 });
+    await this.waitForText(text, 0);
+  }
+
   async waitForClose(seconds: number): Promise<void> {
     await waitFor(() => this.closes > 0, { timeoutMs: seconds * 1000, pollMs: 20 });
     assert.equal(this.closes, 1, `onClose was called ${this.closes} times instead of once`);
