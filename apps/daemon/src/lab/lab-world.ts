@@ -1,5 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
-
 import type { DriverContext, GuestFacet } from '@nakhoda/driver';
 import { type ProcessReading, type ProcessSample, processSampleBetween, sampleHostWhile, sampleProcess, waitFor } from '@nakhoda/host';
 import { type HypervisorId, NakhodaError, type NetworkSpec, type Task, fromErrorBody } from '@nakhoda/schema';
@@ -103,8 +101,6 @@ export async function createLabWorld(services: Services, ctx: DriverContext, mar
 
     async cleanUp() {
       await removeLeftovers(services, ctx, mark);
-      // Processes that were told to end need a moment to be gone from the lists.
-      await delay(0);
       const guests = inventory.records().filter((record) => record.spec.name.startsWith(`lab-${mark}-`));
       const left = networks.specs().filter((spec) => spec.name === network.name);
       return { leftovers: [...guests.map((record) => record.spec.name), ...left.map((spec) => spec.bridge)] };

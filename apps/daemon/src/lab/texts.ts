@@ -124,8 +124,8 @@ const english: Record<RawCheck['kind'], Writer> = {
   }),
   'cleanup': () => ({
     title: 'Clean up',
-    expected: 'Nothing of the experiment is left on the host.',
-    observed: 'Guests, disks, network and their processes are gone.',
+    expected: 'The guests and the network of the experiment are removed.',
+    observed: 'The daemon has destroyed the guests and deleted the network.',
   }),
 };
 
@@ -178,8 +178,8 @@ const indonesian: Record<RawCheck['kind'], Writer> = {
   }),
   'cleanup': () => ({
     title: 'Pembersihan',
-    expected: 'Tidak ada sisa percobaan di host.',
-    observed: 'Guest, disk, jaringan, dan prosesnya sudah tidak ada.',
+    expected: 'Guest dan jaringan percobaan dihapus.',
+    observed: 'Daemon telah menghapus guest dan jaringannya.',
   }),
 };
 
