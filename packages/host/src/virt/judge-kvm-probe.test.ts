@@ -16,6 +16,7 @@ test('only a whole report with its exit code is a proof', () => {
 
 test('each way to fail has its reason', async () => {
   const recorded = await readFile(new URL('./fixtures/kvm-pvm-qemu-7.2.txt', import.meta.url), 'latin1');
+  const refused = await readFile(new URL('./fixtures/kvm-pvm-amd-qemu-7.2.txt', import.meta.url), 'latin1');
   const rows: [Partial<ProbeRun>, RegExp, boolean][] = [
     [{ output: recorded }, /came to 64-bit long mode and died there of a KVM internal error/, true],
     [{ output: recorded.replace('long64ok', '') }, /did not come to 64-bit long mode and died/, true],
@@ -23,7 +24,8 @@ test('each way to fail has its reason', async () => {
     [{ timedOut: true, seconds: 2, output: 'long64ok' }, /came to 64-bit long mode and reported no more within 2 s/, false],
     [{ timedOut: true, seconds: 2 }, /did not come to 64-bit long mode and reported no more/, false],
     [{ exitCode: 1, output: 'qemu: ioctl(KVM_CREATE_VM) failed: 16 Device or resource busy\n' }, /Another hypervisor/, false],
-    [{ exitCode: 1, output: 'first\nqemu: something else\n' }, /could not run a guest with KVM: qemu: something else/, false],
+    [{ exitCode: 1, output: 'first\nqemu: something else\n' }, /could not run a guest with KVM: first qemu: something else/, false],
+    [{ output: refused }, /QEMU died of it before the probe guest ran: .*failed to set MSR 0x10a to 0x69 .*Assertion/, false],
     [{ exitCode: 3 }, /exit code 3/, false],
   ];
   for (const [changes, reason, lasting] of rows) {
@@ -31,6 +33,7 @@ test('each way to fail has its reason', async () => {
     assert.equal(verdict.ok, false);
     assert.match(verdict.reason, reason);
     assert.equal(verdict.lasting, lasting, verdict.reason);
+    assert.notEqual(verdict.remedy ?? '', '', verdict.reason);
   }
 });
 

@@ -63,10 +63,15 @@ export function judgeProbeRun(run: ProbeRun): ProbeVerdict {
       lasting: false,
     };
   }
-  const lastLine = run.output.trim().split('\n').at(-1) ?? '';
+  const words = run.output.trim().split('\n').slice(-2).join(' ');
+  // A kernel whose KVM refuses registers that it offers makes QEMU fail an assertion (seen: kvm_pvm on an AMD processor).
+  const died = run.exitCode === null || /Assertion .* failed/.test(run.output);
   return {
     ok: false,
-    reason: `QEMU could not run a guest with KVM: ${lastLine === '' ? `it ended with exit code ${run.exitCode}` : lastLine}`,
+    reason: died
+      ? `KVM opens, but QEMU died of it before the probe guest ran: ${words === '' ? 'it said nothing.' : words}`
+      : `QEMU could not run a guest with KVM: ${words === '' ? `it ended with exit code ${run.exitCode}` : words}`,
+    remedy: useTcg,
     lasting: false,
   };
 }
