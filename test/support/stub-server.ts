@@ -4,6 +4,8 @@ import { join } from 'node:path';
 
 import { NakhodaError, endpoints, type EndpointId, type Task, type Vm } from '@nakhoda/schema';
 
+import { defaultHardware, fixedHardware } from '../../packages/driver/src/index.ts';
+import { defaultOptions } from '../../apps/daemon/src/services/vm-defaults.ts';
 import { localGate } from '../../apps/daemon/src/auth/gates.ts';
 import { buildServer } from '../../apps/daemon/src/http/build-server.ts';
 import type { Handlers } from '../../apps/daemon/src/http/handlers.ts';
@@ -29,6 +31,8 @@ export function stubVm(vm: Partial<Vm> = {}): Vm {
     hypervisor: 'qemu',
     cores: 2,
     memoryMiB: 512,
+    ...defaultHardware(fixedHardware),
+    ...defaultOptions,
     disks: [],
     cdrom: null,
     nics: [],
@@ -37,6 +41,8 @@ export function stubVm(vm: Partial<Vm> = {}): Vm {
     addresses: ['10.77.0.10'],
     uptimeSeconds: 3725,
     observedAt: at,
+    suspended: false,
+    pending: [],
     actions: {},
     ...vm,
   };

@@ -14,6 +14,8 @@ export function readFieldValue(schema: FieldSchema, label: string, text: string)
   const refuse = (why: string): never => {
     throw new UsageError(`${label} is ${quote(text)}, which is ${why}.`, hint);
   };
+  if (schema.type === 'boolean') return ['yes', 'no'].includes(text) ? text === 'yes' : refuse('neither yes nor no');
+  if (schema.type === 'array') return readList(schema, label, text, refuse);
   if (schema.type === 'integer' || schema.type === 'number') return readNumber(schema, text, refuse);
   const constants = allowedConstants(schema);
   if (constants !== null) return constants.includes(text) ? text : refuse('not one of the allowed values');
@@ -21,6 +23,13 @@ export function readFieldValue(schema: FieldSchema, label: string, text: string)
   if (schema.maxLength !== undefined && text.length > schema.maxLength) return refuse('too long');
   if (schema.minLength !== undefined && text.length < schema.minLength) return refuse('too short');
   return fits(schema, text) ? text : refuse('not allowed');
+}
+
+/** Values with commas between; an empty text is an empty list. */
+function readList(schema: FieldSchema, label: string, text: string, refuse: (why: string) => never): unknown[] {
+  const items = text === '' ? [] : text.split(',');
+  if (schema.maxItems !== undefined && items.length > schema.maxItems) return refuse('too long a list');
+  return items.map((item) => readFieldValue(schema.items ?? {}, label, item.trim()));
 }
 
 function readNumber(schema: FieldSchema, text: string, refuse: (why: string) => never): number {

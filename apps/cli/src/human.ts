@@ -1,7 +1,8 @@
-import type { EndpointId, EndpointResult, HostCheck, Network, Snapshot, Task, Vm } from '@nakhoda/schema';
+import type { EndpointId, EndpointResult, HostCheck, Network, Snapshot, Task } from '@nakhoda/schema';
 
+import { renderVm } from './render-vm.ts';
 import { snapshotTree } from './snapshot-tree.ts';
-import { bytes, duration, keyValues, moment, printable, textTable } from './text.ts';
+import { bytes, duration, keyValues, mebibytes, moment, printable, textTable } from './text.ts';
 
 type Renderers = { readonly [Id in EndpointId]?: (value: EndpointResult<Id>) => string };
 
@@ -82,28 +83,6 @@ const renderers: Renderers = {
   'token.delete': () => 'The token is revoked.',
 };
 
-function renderVm(vm: Vm): string {
-  return keyValues([
-    ['vmid', String(vm.vmid)],
-    ['name', vm.name],
-    ['node', vm.node],
-    ['hypervisor', vm.hypervisor],
-    ['state', vm.stateReason === undefined ? vm.state : `${vm.state}: ${vm.stateReason}`],
-    ['execution', vm.execution === undefined ? '' : `${vm.execution.mode}: ${vm.execution.reason}`],
-    ['cores', String(vm.cores)],
-    ['memory', mebibytes(vm.memoryMiB)],
-    ...vm.disks.map((disk): [string, string] => [disk.slot, `${disk.sizeGiB} GiB, ${disk.format}, ${disk.volume}`]),
-    ['cdrom', vm.cdrom ?? ''],
-    ...vm.nics.map((nic): [string, string] => [nic.slot, `${nic.network}, ${nic.mac}`]),
-    ['addresses', vm.addresses.join(', ')],
-    ['uptime', vm.uptimeSeconds > 0 ? duration(vm.uptimeSeconds) : ''],
-    ['snapshot', vm.currentSnapshot ?? ''],
-    ['process', vm.pid === undefined ? '' : String(vm.pid)],
-    ['uuid', vm.uuid],
-    ['created', moment(vm.createdAt)],
-  ]);
-}
-
 function renderNetwork(network: Network): string {
   const facts = keyValues([
     ['name', network.name],
@@ -176,10 +155,6 @@ function renderAny(value: unknown): string {
 
 function plainText(value: unknown): string {
   return value === undefined || value === null ? '-' : typeof value === 'string' ? value : JSON.stringify(value);
-}
-
-function mebibytes(count: number): string {
-  return bytes(count * 1_048_576);
 }
 
 function took(task: Task): string {

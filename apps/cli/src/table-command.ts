@@ -43,7 +43,8 @@ export function tableCommand(id: EndpointId, endpoint: PlainEndpoint): TableComm
         required,
         positional,
         label: positional ? name.toUpperCase() : `--${cli.flags?.[name] ?? kebab(name)}`,
-        placeholder: schema.type === 'boolean' ? null : placeholderOf(name, schema),
+        // What is there already can be switched off as well as on.
+        placeholder: schema.type !== 'boolean' ? placeholderOf(name, schema) : endpoint.method === 'PATCH' ? 'yes|no' : null,
       };
     }),
   );
@@ -70,6 +71,7 @@ function kebab(name: string): string {
 
 function placeholderOf(name: string, schema: FieldSchema): string {
   // `fake` answers in tests and demos only, and is not offered.
+  if (schema.type === 'array') return `${placeholderOf(name, schema.items ?? {})},…`;
   const constants = allowedConstants(schema)?.filter((constant) => constant !== 'fake');
   if (constants !== undefined && constants.length <= 4) return constants.join('|');
   const unit = /(MiB|GiB|Seconds)$/u.exec(name)?.[1];
@@ -80,7 +82,9 @@ function placeholderOf(name: string, schema: FieldSchema): string {
 
 /** The field's line in the help. */
 export function describeField(field: CommandField): string {
-  return field.schema.type === 'boolean' ? (field.schema.description ?? 'yes or no') : describeAllowed(field.schema);
+  return field.schema.type === 'boolean' && field.placeholder === null
+    ? (field.schema.description ?? 'yes or no')
+    : describeAllowed(field.schema);
 }
 
 /**

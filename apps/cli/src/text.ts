@@ -67,3 +67,8 @@ export function bytes(count: number): string {
 export function moment(timestamp: string | null | undefined): string {
   return timestamp ? timestamp.replace('T', ' ').replace(/\.\d+Z$/u, '') : '';
 }
+
+/** MiB as a person reads them. */
+export function mebibytes(count: number): string {
+  return bytes(count * 1_048_576);
+}

@@ -7,11 +7,15 @@ import type { Logger } from 'pino';
 
 import { type DaemonConfig, makeDataFolders } from './config.ts';
 import { labSaga } from './lab/lab-task.ts';
+import { autostartSaga } from './sagas/autostart.ts';
 import { networkCreateSaga, networkDeleteSaga } from './sagas/network.ts';
 import { snapshotDeleteSaga, snapshotRollbackSaga, snapshotTakeSaga } from './sagas/snapshot.ts';
 import { vmCreateSaga } from './sagas/vm-create.ts';
+import { vmOrders, vmOrderSaga } from './sagas/vm-order.ts';
 import { vmDestroySaga, vmStartSaga, vmStopSaga } from './sagas/vm-power.ts';
+import { vmRevertSaga, vmSetSaga } from './sagas/vm-set.ts';
 import type { Services } from './services/context.ts';
+import { autostartOnce } from './services/autostart.ts';
 import { createEventBus } from './services/event-bus.ts';
 import { createHypervisors } from './services/hypervisors.ts';
 import { createInventory } from './services/inventory.ts';
@@ -94,6 +98,7 @@ export async function openCore(
       // What the hypervisors know comes before what the tasks go on with.
       await inventory.refreshAll();
       await engine.recover();
+      await autostartOnce(services);
       running = Promise.all([reconciler.round(), reconciler.run(stopping.signal), probeUsed(services)]).catch((error: unknown) => {
         if (!stopping.signal.aborted) logger.error({ err: error }, 'the reconciler ended');
       });
@@ -114,11 +119,15 @@ function registerKinds(engine: TaskEngine, services: Services): void {
   engine.register(vmStartSaga(services));
   engine.register(vmStopSaga(services, 'shutdown'));
   engine.register(vmStopSaga(services, 'poweroff'));
+  for (const order of vmOrders) engine.register(vmOrderSaga(services, order));
+  engine.register(vmSetSaga(services));
+  engine.register(vmRevertSaga(services));
   engine.register(vmDestroySaga(services));
   engine.register(snapshotTakeSaga(services));
   engine.register(snapshotRollbackSaga(services));
   engine.register(snapshotDeleteSaga(services));
   engine.register(networkCreateSaga(services));
   engine.register(networkDeleteSaga(services));
+  engine.register(autostartSaga(services));
   engine.register(labSaga(services));
 }

@@ -21,6 +21,7 @@ import { networkHandlers } from './handlers/network.ts';
 import { snapshotHandlers } from './handlers/snapshot.ts';
 import { systemHandlers } from './handlers/system.ts';
 import { taskHandlers } from './handlers/task.ts';
+import { vmChangeHandlers } from './handlers/vm-change.ts';
 import { vmHandlers } from './handlers/vm.ts';
 import { buildServer } from './http/build-server.ts';
 import type { Handlers } from './http/handlers.ts';
@@ -67,6 +68,7 @@ async function run(config: DaemonConfig): Promise<void> {
     ...systemHandlers(services, { url: () => url, stop: () => stopped.resolve('an order to stop') }),
     ...sessionHandlers(login),
     ...vmHandlers(services),
+    ...vmChangeHandlers(services),
     ...snapshotHandlers(services),
     ...networkHandlers(services),
     ...taskHandlers(services),

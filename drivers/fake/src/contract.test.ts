@@ -4,6 +4,7 @@ import { join } from 'node:path';
 
 import { driverContract, machineSpec, testContext } from '@nakhoda/driver/contract';
 
+import { fakeCapabilities } from './fake-capabilities.ts';
 import { createFakeDriver, type FakeDriver } from './fake-driver.ts';
 
 driverContract({
@@ -19,7 +20,8 @@ driverContract({
     const makeDriver = (): FakeDriver => (latest = createFakeDriver({ persistPath }));
     return {
       makeDriver,
-      spec: (overrides = {}) => machineSpec({ folder, vmid: nextVmid++, diskFormat: 'qcow2', cdrom, overrides }),
+      spec: (overrides = {}) =>
+        machineSpec({ folder, vmid: nextVmid++, diskFormat: 'qcow2', hardware: fakeCapabilities.hardware, cdrom, overrides }),
       killMachine: async (vmid) => latest?.crash(vmid),
       leftovers: async () => {
         const machines = await makeDriver().list(testContext());

@@ -48,9 +48,17 @@ export class FakeCore {
   }
 
   powerOn(machine: FakeMachine): void {
+    const boots = !machine.suspendedMemory;
     powerOn(machine);
     this.changed(machine);
-    this.run(machine).port.boot();
+    if (boots) this.run(machine).port.boot();
+  }
+
+  /** Lets a paused guest go on; nothing to one that runs. */
+  unpause(machine: FakeMachine): void {
+    if (machine.state !== 'paused') return;
+    machine.state = 'running';
+    this.changed(machine);
   }
 
   powerOff(machine: FakeMachine): void {

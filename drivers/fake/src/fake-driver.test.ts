@@ -8,6 +8,7 @@ import type { DriverEvent, MachineSpec } from '@nakhoda/driver';
 import { machineSpec, testContext } from '@nakhoda/driver/contract';
 import { NakhodaError } from '@nakhoda/schema';
 
+import { fakeCapabilities } from './fake-capabilities.ts';
 import { createFakeDriver, type FakeDriver } from './fake-driver.ts';
 import { FakeFaults } from './fake-faults.ts';
 
@@ -20,7 +21,7 @@ async function temporaryFolder(t: TestContext): Promise<string> {
 }
 
 async function specIn(folder: string, overrides: Partial<MachineSpec> = {}): Promise<MachineSpec> {
-  return machineSpec({ folder, vmid: 100, diskFormat: 'qcow2', cdrom: null, overrides });
+  return machineSpec({ folder, vmid: 100, diskFormat: 'qcow2', hardware: fakeCapabilities.hardware, cdrom: null, overrides });
 }
 
 async function output(driver: FakeDriver, argv: string[]): Promise<string> {

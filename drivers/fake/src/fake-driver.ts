@@ -2,14 +2,24 @@ import { existsSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 
-import { type Driver, type GuestFacet, type MachineNic, type SerialFacet, type SnapshotFacet, specProblems } from '@nakhoda/driver';
-import { type Capabilities, NakhodaError } from '@nakhoda/schema';
+import {
+  type Driver,
+  type GuestFacet,
+  type MachineNic,
+  type MachineSpec,
+  type SerialFacet,
+  type SnapshotFacet,
+  specProblems,
+} from '@nakhoda/driver';
+import { NakhodaError } from '@nakhoda/schema';
 
+import { fakeCapabilities } from './fake-capabilities.ts';
 import { FakeCore } from './fake-core.ts';
 import { deleteDisks, makeDisks } from './fake-disks.ts';
 import { FakeFaults } from './fake-faults.ts';
 import { exampleAddress, fakeGuest } from './fake-guest.ts';
 import { fakeExecution, newMachine, statusOf } from './fake-machine.ts';
+import { fakePause, fakeReset, fakeSuspend } from './fake-power.ts';
 import { fakeSnapshots } from './fake-snapshots.ts';
 import type { GuestCommand } from './guest/guest-shell.ts';
 
@@ -30,20 +40,11 @@ export interface FakeDriver extends Driver {
   readonly snapshots: SnapshotFacet;
   readonly serial: SerialFacet;
   readonly guest: GuestFacet;
+  /** The machine's present spec, as the hypervisor knows it; undefined when it has none of that vmid. */
+  specOf(vmid: number): MachineSpec | undefined;
   /** What a killed process does to its VM. Nothing to one that does not run. Works after `close`, too. */
   crash(vmid: number): void;
 }
-
-const capabilities: Capabilities = {
-  snapshots: { live: true, memory: true, deleteWithChildren: true },
-  serial: true,
-  guest: { exec: true, files: true },
-  nicBackends: ['none'],
-  diskFormat: 'qcow2',
-  maxCores: 64,
-  minMemoryMiB: 16,
-  maxMemoryMiB: 65_536,
-};
 
 /** A hypervisor in memory that fulfils the whole contract: for tests of what is above it, and for demos. */
 export function createFakeDriver(options: FakeDriverOptions = {}): FakeDriver {
@@ -57,6 +58,9 @@ export function createFakeDriver(options: FakeDriverOptions = {}): FakeDriver {
   return {
     id: 'fake',
     snapshots: fakeSnapshots(core),
+    pause: fakePause(core),
+    reset: fakeReset(core),
+    suspend: fakeSuspend(core),
     guest: fakeGuest(core, options.addressOf ?? exampleAddress),
     serial: {
       async open(ctx, { vmid }) {
@@ -64,8 +68,8 @@ export function createFakeDriver(options: FakeDriverOptions = {}): FakeDriver {
         return core.run(core.machines.get(vmid)).port.open();
       },
     },
-    capabilities: () => capabilities,
-    validate: (spec) => specProblems(spec, capabilities, { hypervisor: 'The fake hypervisor' }),
+    capabilities: () => fakeCapabilities,
+    validate: (spec) => specProblems(spec, fakeCapabilities, { hypervisor: 'The fake hypervisor' }),
     events: (signal) => core.events.subscribe(signal),
 
     async probe(ctx) {
@@ -86,10 +90,11 @@ export function createFakeDriver(options: FakeDriverOptions = {}): FakeDriver {
 
     async define(ctx, { spec }) {
       await core.enter('define', ctx);
-      const [problem] = specProblems(spec, capabilities, { hypervisor: 'The fake hypervisor' });
+      const [problem] = specProblems(spec, fakeCapabilities, { hypervisor: 'The fake hypervisor' });
       if (problem) throw new NakhodaError('vm.spec-invalid', { message: `${problem.field}: ${problem.message}`, hint: problem.hint });
       const known = core.machines.find(spec.vmid);
       if (known && isDeepStrictEqual(known.spec, spec)) return;
+      if (known?.suspendedMemory) throw wrongState(spec.vmid, 'is to go on from memory on disk, so its definition cannot be changed');
       if (known?.memory) throw wrongState(spec.vmid, 'runs, so its definition cannot be changed');
       const made = makeDisks(spec);
       const machine = known ?? newMachine(spec);
@@ -111,6 +116,7 @@ export function createFakeDriver(options: FakeDriverOptions = {}): FakeDriver {
     async start(ctx, { vmid }) {
       await core.enter('start', ctx);
       const machine = core.machines.get(vmid);
+      if (machine.state === 'paused') core.unpause(machine);
       if (machine.memory) return;
       const { cdrom } = machine.spec;
       if (cdrom === null || existsSync(cdrom)) return core.powerOn(machine);
@@ -146,6 +152,8 @@ export function createFakeDriver(options: FakeDriverOptions = {}): FakeDriver {
     async close() {
       core.close();
     },
+
+    specOf: (vmid) => core.machines.find(vmid)?.spec,
 
     crash(vmid) {
       const machine = core.machines.get(vmid);

@@ -11,7 +11,7 @@ export function fakeGuest(core: FakeCore, addressOf: (nic: MachineNic) => string
   return {
     async ready(ctx, { vmid }) {
       await core.enter('guest.ready', ctx);
-      return core.machines.get(vmid).memory ? 'agent' : null;
+      return core.machines.get(vmid).state === 'running' ? 'agent' : null;
     },
 
     async exec(ctx, options) {

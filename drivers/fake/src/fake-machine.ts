@@ -27,7 +27,7 @@ export interface FakeSnapshot {
 /** A machine as plain JSON, so that keeping it in a file and copying it into a snapshot are one line each. */
 export interface FakeMachine {
   spec: MachineSpec;
-  state: 'stopped' | 'running' | 'crashed';
+  state: 'stopped' | 'running' | 'paused' | 'crashed';
   reason: string | null;
   startedAt: string | null;
   /** Paths of the disks that the driver made. */
@@ -36,6 +36,8 @@ export interface FakeMachine {
   disk: Files;
   /** Null when it does not run. */
   memory: GuestMemory | null;
+  /** Memory that lies on disk, for the next start. */
+  suspendedMemory?: GuestMemory | null;
   snapshots: FakeSnapshot[];
   currentSnapshot: string | null;
 }
@@ -58,7 +60,7 @@ export function newMachine(spec: MachineSpec): FakeMachine {
 
 export function powerOn(machine: FakeMachine): void {
   const { spec } = machine;
-  machine.memory = {
+  machine.memory = machine.suspendedMemory ?? {
     files: newFiles({
       '/etc/hostname': `${spec.name}\n`,
       '/proc/meminfo': `MemTotal:       ${String(spec.memoryMiB * 1024 - 8192).padStart(8)} kB\n`,
@@ -68,6 +70,7 @@ export function powerOn(machine: FakeMachine): void {
     backlog: '',
   };
   if (spec.disks.length === 0) machine.disk = { [dataFolder]: null };
+  machine.suspendedMemory = null;
   machine.state = 'running';
   machine.reason = null;
   machine.startedAt = new Date().toISOString();
@@ -86,8 +89,9 @@ export function statusOf(machine: FakeMachine): MachineStatus {
     uuid: machine.spec.uuid,
     state: machine.state,
     ...(machine.reason === null ? {} : { reason: machine.reason }),
-    ...(machine.state === 'running' ? { execution: fakeExecution } : {}),
+    ...(machine.memory ? { execution: fakeExecution } : {}),
     ...(machine.startedAt === null ? {} : { startedAt: machine.startedAt }),
+    ...(machine.suspendedMemory ? { suspended: true } : {}),
     ...(machine.currentSnapshot === null ? {} : { currentSnapshot: machine.currentSnapshot }),
   };
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { commandLine } from './command-line.ts';
-import type { MachineSpec } from '@nakhoda/driver';
+import { defaultDisk, defaultHardware, defaultNic, fixedHardware, type MachineSpec } from '@nakhoda/driver';
 
 const spec: MachineSpec = {
   vmid: 101,
@@ -10,11 +10,12 @@ const spec: MachineSpec = {
   uuid: '0b1d2c3e-0000-4000-8000-000000000101',
   cores: 2,
   memoryMiB: 256,
+  ...defaultHardware(fixedHardware),
   directory: '/srv/images/101',
   runtimeDirectory: '/run/n/101',
-  disks: [{ slot: 'disk0', path: '/srv/images/101/disk0.qcow2', format: 'qcow2', sizeBytes: 1024 }],
+  disks: [{ slot: 'disk0', path: '/srv/images/101/disk0.qcow2', format: 'qcow2', sizeBytes: 1024, ...defaultDisk(fixedHardware) }],
   cdrom: '/srv/iso/tiny.iso',
-  nics: [{ slot: 'net0', mac: '52:54:00:00:00:65', attachment: { kind: 'tap', tap: 'nk101-0' } }],
+  nics: [{ slot: 'net0', mac: '52:54:00:00:00:65', attachment: { kind: 'tap', tap: 'nk101-0' }, ...defaultNic(fixedHardware) }],
 };
 const plan = { program: 'qemu-system-x86_64', machineType: 'pc-q35-7.2', accelerator: 'tcg' } as const;
 
@@ -101,7 +102,12 @@ test('KVM gives the guest the processor of the host', () => {
 
 test('a drive without a CD, no disks, a NIC without a cable', () => {
   const bare = commandLine(
-    { ...spec, cdrom: null, disks: [], nics: [{ slot: 'net3', mac: '52:54:00:00:00:66', attachment: { kind: 'none' } }] },
+    {
+      ...spec,
+      cdrom: null,
+      disks: [],
+      nics: [{ slot: 'net3', mac: '52:54:00:00:00:66', attachment: { kind: 'none' }, ...defaultNic(fixedHardware) }],
+    },
     plan,
   );
   assert.deepEqual(bare.slice(bare.indexOf('{"driver":"pvpanic","id":"pvpanic0"}') + 1), [
@@ -115,7 +121,7 @@ test('a drive without a CD, no disks, a NIC without a cable', () => {
 });
 
 test('a device keeps its place when another is added', () => {
-  const disk = (slot: string) => ({ slot, path: `/srv/${slot}`, format: 'qcow2' as const, sizeBytes: 1 });
+  const disk = (slot: string) => ({ slot, path: `/srv/${slot}`, format: 'qcow2' as const, sizeBytes: 1, ...defaultDisk(fixedHardware) });
   const addresses = (slots: string[]) =>
     commandLine({ ...spec, disks: slots.map(disk) }, plan).flatMap((argument) => {
       const found = /"id":"(disk\d)-device".*"addr":"(0x\w+)"/.exec(argument);

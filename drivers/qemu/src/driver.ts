@@ -1,7 +1,7 @@
 import { availableParallelism, totalmem } from 'node:os';
 import { dirname } from 'node:path';
 
-import { type Driver, EventHub, type MachineSpec, type SpecProblem } from '@nakhoda/driver';
+import { type Driver, EventHub, fixedHardware, type MachineSpec, type SpecProblem } from '@nakhoda/driver';
 import { exec } from '@nakhoda/host';
 import { type Capabilities, NakhodaError } from '@nakhoda/schema';
 
@@ -12,6 +12,7 @@ import { createImageTool } from './images.ts';
 import { powerOff, startMachine, stopMachine } from './lifecycle.ts';
 import { findMachineRecords, readBootRecord } from './machine-record.ts';
 import { Machine } from './machine.ts';
+import { createPauseFacet, createReset } from './power.ts';
 import { decideExecution, probeQemu } from './probe.ts';
 import { createSnapshotFacet, heal } from './snapshots.ts';
 import { validateSpec } from './validate.ts';
@@ -43,6 +44,10 @@ export function createQemuDriver(options: QemuDriverOptions): Driver {
     guest: { exec: true, files: true },
     nicBackends: ['tap', 'none'],
     diskFormat: 'qcow2',
+    pause: true,
+    reset: true,
+    suspend: false,
+    hardware: fixedHardware,
     maxCores: Math.min(maxCores, Math.max(availableParallelism() * 4, 4)),
     minMemoryMiB: 16,
     maxMemoryMiB: Math.floor(totalmem() / 1024 / 1024),
@@ -151,6 +156,8 @@ export function createQemuDriver(options: QemuDriverOptions): Driver {
       for (const machine of machines.values()) machine.release();
     },
 
+    pause: createPauseFacet(find),
+    reset: createReset(find),
     snapshots: createSnapshotFacet(environment, find),
     serial: createSerialFacet(find),
     guest: createGuestFacet(find),

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import type { MachineSpec } from '@nakhoda/driver';
+import { defaultHardware, fixedHardware, type MachineSpec } from '@nakhoda/driver';
 
 import type { RunRecord } from './machine-record.ts';
 import { deriveStatus, type Observation } from './machine-state.ts';
@@ -12,6 +12,7 @@ const spec: MachineSpec = {
   uuid: '0b1d2c3e-0000-4000-8000-000000000101',
   cores: 1,
   memoryMiB: 128,
+  ...defaultHardware(fixedHardware),
   directory: '/d',
   runtimeDirectory: '/r',
   disks: [],

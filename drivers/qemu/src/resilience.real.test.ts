@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-import type { Driver, MachineSpec } from '@nakhoda/driver';
+import { defaultDisk, defaultNic, type Driver, fixedHardware, type MachineSpec } from '@nakhoda/driver';
 import { testContext } from '@nakhoda/driver/contract';
 import { exec, processRef, waitFor } from '@nakhoda/host';
 
@@ -133,7 +133,10 @@ test("a start that QEMU refuses has QEMU's words, and leaves no process", async 
   assert.deepEqual(await qemu.pids(vmid), []);
 
   await driver.define(ctx, {
-    spec: { ...spec, nics: [{ slot: 'net0', mac: '52:54:00:00:00:01', attachment: { kind: 'tap', tap: 'nk-none' } }] },
+    spec: {
+      ...spec,
+      nics: [{ slot: 'net0', mac: '52:54:00:00:00:01', attachment: { kind: 'tap', tap: 'nk-none' }, ...defaultNic(fixedHardware) }],
+    },
   });
   await assert.rejects(driver.start(ctx, { vmid }), { code: 'vm.start-failed', message: /nk-none of its NIC net0 does not exist/ });
 
@@ -156,6 +159,7 @@ test('snapshots of two disks, and what a killed daemon left of them', async () =
     path: join(template.directory, `${slot}.qcow2`),
     format: 'qcow2' as const,
     sizeBytes: 1024 * 1024,
+    ...defaultDisk(fixedHardware),
   });
   const { driver, spec, vmid } = await runningVm(qemu, { ...template, cdrom: null, memoryMiB: 32, disks: [disk('disk0'), disk('disk1')] });
   const { snapshots } = driver;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import type { MachineSpec } from '@nakhoda/driver';
+import { defaultDisk, defaultHardware, defaultNic, fixedHardware, type MachineSpec } from '@nakhoda/driver';
 import type { Capabilities } from '@nakhoda/schema';
 
 import { validateSpec } from './validate.ts';
@@ -12,18 +12,23 @@ const capabilities: Capabilities = {
   guest: null,
   nicBackends: ['tap', 'none'],
   diskFormat: 'qcow2',
+  pause: true,
+  reset: true,
+  suspend: false,
+  hardware: fixedHardware,
   maxCores: 4,
   minMemoryMiB: 16,
   maxMemoryMiB: 1024,
 };
-const disk = { slot: 'disk0', path: '/images/101/disk0.qcow2', format: 'qcow2', sizeBytes: 1024 } as const;
-const nic = { slot: 'net0', mac: '52:54:00:00:00:65', attachment: { kind: 'tap', tap: 'nk101-0' } } as const;
+const disk = { slot: 'disk0', path: '/images/101/disk0.qcow2', format: 'qcow2', sizeBytes: 1024, ...defaultDisk(fixedHardware) } as const;
+const nic = { slot: 'net0', mac: '52:54:00:00:00:65', attachment: { kind: 'tap', tap: 'nk101-0' }, ...defaultNic(fixedHardware) } as const;
 const good: MachineSpec = {
   vmid: 101,
   name: 'web',
   uuid: '0b1d2c3e-0000-4000-8000-000000000101',
   cores: 1,
   memoryMiB: 128,
+  ...defaultHardware(fixedHardware),
   directory: '/images/101',
   runtimeDirectory: '/run/101',
   disks: [disk],

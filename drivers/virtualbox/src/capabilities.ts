@@ -2,6 +2,7 @@ import { totalmem } from 'node:os';
 
 import type { Capabilities } from '@nakhoda/schema';
 
+import { hardwareSupport } from './hardware.ts';
 import { judgeHost } from './host-facts.ts';
 import type { HostFacts } from './host-facts.ts';
 
@@ -16,6 +17,10 @@ export function capabilitiesOf(facts: HostFacts): Capabilities {
     // A bridged adapter needs the driver vboxnetflt; the tunnel needs none.
     nicBackends: [facts.bridging && !interpreter ? 'bridged' : 'udp-tunnel', 'none'],
     diskFormat: 'vdi',
+    pause: true,
+    reset: true,
+    suspend: true,
+    hardware: hardwareSupport(interpreter ? 'interpreter' : 'hardware'),
     // A guest with two cores did not boot in 80 s in the interpreter, where it takes 20 s with one (7.2.22, two host cores).
     maxCores: interpreter ? 1 : 64,
     minMemoryMiB: 4,

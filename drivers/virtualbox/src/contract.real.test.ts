@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { driverContract, isRequired, machineSpec } from '@nakhoda/driver/contract';
 import { findTinyIso } from '@nakhoda/host';
 
+import { capabilitiesOf } from './capabilities.ts';
+import { readHostFacts } from './host-facts.ts';
 import { readRunFile } from './run-record.ts';
 import { makeRealHost } from './testing/real-host.ts';
 
@@ -12,10 +14,11 @@ driverContract({
   async makeHarness() {
     const host = await makeRealHost();
     const cdrom = process.env['NAKHODA_TINY_ISO'] ?? (await findTinyIso(process.env));
+    const { hardware } = capabilitiesOf(readHostFacts(host.runtime));
     let nextVmid = 100;
     return {
       makeDriver: () => host.makeDriver(),
-      spec: (overrides = {}) => machineSpec({ folder: host.folder, vmid: nextVmid++, diskFormat: 'vdi', cdrom, overrides }),
+      spec: (overrides = {}) => machineSpec({ folder: host.folder, vmid: nextVmid++, diskFormat: 'vdi', hardware, cdrom, overrides }),
       async killMachine(vmid) {
         const file = await readRunFile(join(host.folder, 'run', String(vmid)));
         if (file !== null && 'run' in file) process.kill(file.run.process.pid, 'SIGKILL');

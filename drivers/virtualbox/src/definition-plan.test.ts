@@ -1,25 +1,36 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import type { MachineSpec } from '@nakhoda/driver';
+import { defaultDisk, defaultHardware, defaultNic, type MachineSpec } from '@nakhoda/driver';
 
 import { attachmentArgs, createStep, modifyArgs, storageSteps } from './definition-plan.ts';
+import { hardwareSupport } from './hardware.ts';
 import type { ObservedAttachment, ObservedMachine } from './machine-file.ts';
 
 const uuid = '11111111-2222-3333-4444-555555555555';
+const support = hardwareSupport('interpreter');
 const spec: MachineSpec = {
   vmid: 100,
   name: 'tiny-a',
   uuid,
   cores: 1,
   memoryMiB: 128,
+  ...defaultHardware(support),
   directory: '/srv/images/100',
   runtimeDirectory: '/srv/run/100',
-  disks: [{ slot: 'disk0', path: '/srv/images/100/disk0.vdi', format: 'vdi', sizeBytes: 1_000_000_001 }],
+  disks: [{ slot: 'disk0', path: '/srv/images/100/disk0.vdi', format: 'vdi', sizeBytes: 1_000_000_001, ...defaultDisk(support) }],
   cdrom: '/srv/iso/tiny.iso',
-  nics: [{ slot: 'net0', mac: '52:54:00:0a:0b:0c', attachment: { kind: 'udp-tunnel', localPort: 4001, peerPort: 4002 } }],
+  nics: [
+    { slot: 'net0', mac: '52:54:00:0a:0b:0c', attachment: { kind: 'udp-tunnel', localPort: 4001, peerPort: 4002 }, ...defaultNic(support) },
+  ],
 };
-const second = { slot: 'disk1', path: '/srv/images/100/disk1.vdi', format: 'vdi' as const, sizeBytes: 1024 * 1024 };
+const second = {
+  slot: 'disk1',
+  path: '/srv/images/100/disk1.vdi',
+  format: 'vdi' as const,
+  sizeBytes: 1024 * 1024,
+  ...defaultDisk(support),
+};
 
 const nothing: ObservedMachine = {
   uuid,
@@ -87,7 +98,7 @@ test('modifyvm has the whole machine', () => {
 
 test('each kind of attachment', () => {
   const args = (attachment: MachineSpec['nics'][number]['attachment']): string =>
-    attachmentArgs([{ slot: 'net3', mac: '52:54:00:0a:0b:0c', attachment }]).join(' ');
+    attachmentArgs([{ slot: 'net3', mac: '52:54:00:0a:0b:0c', attachment, ...defaultNic(support) }]).join(' ');
   assert.equal(args({ kind: 'bridged', interface: 'nk-lab' }), '--nic4 bridged --bridge-adapter4 nk-lab --cable-connected4 on');
   assert.equal(args({ kind: 'none' }), '--nic4 null --cable-connected4 off');
   assert.deepEqual(attachmentArgs([]), []);

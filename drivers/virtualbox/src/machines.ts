@@ -107,6 +107,7 @@ export class Machines {
         ? { execution: run.run.execution, pid: run.run.process.pid, startedAt: run.run.startedAt }
         : {}),
       ...(current ? { currentSnapshot: current.name } : {}),
+      ...(machine.observed?.savedState && !alive ? { suspended: true } : {}),
     };
     return { machine, run, status };
   }

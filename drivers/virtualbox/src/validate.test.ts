@@ -1,30 +1,37 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import type { MachineSpec } from '@nakhoda/driver';
+import { defaultDisk, defaultHardware, defaultNic, type MachineSpec } from '@nakhoda/driver';
 import type { Capabilities } from '@nakhoda/schema';
 
+import { hardwareSupport } from './hardware.ts';
 import { validateSpec } from './validate.ts';
 
+const support = hardwareSupport('interpreter');
 const interpreter: Capabilities = {
   snapshots: null,
   serial: true,
   guest: null,
   nicBackends: ['udp-tunnel', 'none'],
   diskFormat: 'vdi',
+  pause: true,
+  reset: true,
+  suspend: true,
+  hardware: support,
   maxCores: 1,
   minMemoryMiB: 4,
   maxMemoryMiB: 1024,
 };
 const hardware: Capabilities = { ...interpreter, maxCores: 64, nicBackends: ['bridged', 'none'] };
-const disk = { slot: 'disk0', path: '/srv/images/100/disk0.vdi', format: 'vdi', sizeBytes: 1024 * 1024 } as const;
-const nic = { slot: 'net0', mac: '52:54:00:00:00:01', attachment: { kind: 'none' } } as const;
+const disk = { slot: 'disk0', path: '/srv/images/100/disk0.vdi', format: 'vdi', sizeBytes: 1024 * 1024, ...defaultDisk(support) } as const;
+const nic = { slot: 'net0', mac: '52:54:00:00:00:01', attachment: { kind: 'none' }, ...defaultNic(support) } as const;
 const spec: MachineSpec = {
   vmid: 100,
   name: 'tiny-a',
   uuid: '11111111-2222-3333-4444-555555555555',
   cores: 1,
   memoryMiB: 128,
+  ...defaultHardware(support),
   directory: '/srv/images/100',
   runtimeDirectory: '/srv/run/100',
   disks: [disk],

@@ -12,17 +12,19 @@ import { NakhodaError } from '@nakhoda/schema';
 
 import { readRunFile } from './run-record.ts';
 import { makeRealHost, processesOf } from './testing/real-host.ts';
+import { hardwareSupport } from './hardware.ts';
 import type { RealHost } from './testing/real-host.ts';
 
 // What the contract cannot ask of every driver. The VM has nothing to boot from, so these cost seconds.
 const ctx = testContext();
 const vmid = 100;
+const hardware = hardwareSupport('interpreter');
 let host: RealHost;
 let spec: MachineSpec;
 
 before(async () => {
   host = await makeRealHost();
-  spec = await machineSpec({ folder: host.folder, vmid, diskFormat: 'vdi', cdrom: null });
+  spec = await machineSpec({ folder: host.folder, vmid, diskFormat: 'vdi', hardware, cdrom: null });
 });
 after(async () => {
   const left = host.runtime === null ? [] : await host.leftovers();
@@ -88,7 +90,7 @@ test(
     assert.ok(service, 'VBoxSVC does not run');
     process.kill(service.pid, 'SIGSTOP');
     try {
-      const other = await machineSpec({ folder: host.folder, vmid: 101, diskFormat: 'vdi', cdrom: null });
+      const other = await machineSpec({ folder: host.folder, vmid: 101, diskFormat: 'vdi', hardware, cdrom: null });
       await assert.rejects(driver.define(ctx, { spec: other }), fails('hypervisor.timeout', /createvm did not answer within 10 s/));
       await driver.stop(ctx, { vmid, mode: 'poweroff', timeoutSeconds: 30 });
       assert.deepEqual(
@@ -99,7 +101,7 @@ test(
       process.kill(service.pid, 'SIGCONT');
     }
     // The hanging service may have made the machine after all; defining it again takes that up.
-    const again = await machineSpec({ folder: host.folder, vmid: 101, diskFormat: 'vdi', cdrom: null });
+    const again = await machineSpec({ folder: host.folder, vmid: 101, diskFormat: 'vdi', hardware, cdrom: null });
     await driver.define(ctx, { spec: again });
     await driver.undefine(ctx, { vmid: 101 });
     await driver.start(ctx, { vmid });

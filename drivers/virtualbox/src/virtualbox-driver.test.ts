@@ -6,6 +6,7 @@ import { test } from 'node:test';
 
 import { machineSpec, testContext } from '@nakhoda/driver/contract';
 
+import { hardwareSupport } from './hardware.ts';
 import { createVirtualBoxDriver, programEnvironment } from './virtualbox-driver.ts';
 
 test('without VirtualBox the driver says so, with the remedy, and knows no VMs', async (t) => {
@@ -23,7 +24,7 @@ test('without VirtualBox the driver says so, with the remedy, and knows no VMs',
   assert.deepEqual(await driver.list(ctx), []);
   assert.equal(await driver.inspect(ctx, { vmid: 100 }), null);
   await driver.undefine(ctx, { vmid: 100 });
-  const spec = await machineSpec({ folder, vmid: 100, diskFormat: 'vdi', cdrom: null });
+  const spec = await machineSpec({ folder, vmid: 100, diskFormat: 'vdi', hardware: hardwareSupport('interpreter'), cdrom: null });
   await assert.rejects(driver.define(ctx, { spec }), { code: 'hypervisor.unusable' });
   await assert.rejects(driver.start(ctx, { vmid: 100 }), { code: 'vm.not-found' });
   await driver.close();

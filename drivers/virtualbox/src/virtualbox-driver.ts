@@ -15,6 +15,7 @@ import type { HostFacts } from './host-facts.ts';
 import { KeyedQueue } from './keyed-queue.ts';
 import { Machines } from './machines.ts';
 import type { Parts } from './parts.ts';
+import { createPause, createReset, createSuspend } from './power.ts';
 import { probe } from './probe.ts';
 import { createSnapshots, snapshotTimeoutMs } from './snapshots.ts';
 import { start } from './start.ts';
@@ -98,6 +99,9 @@ export function createVirtualBoxDriver(options: VirtualBoxDriverOptions): Driver
       watcher.close();
       consoles.close();
     },
+    pause: createPause(parts, oneAtATime),
+    reset: createReset(parts, oneAtATime),
+    suspend: createSuspend(parts, oneAtATime),
     snapshots: createSnapshots(parts),
     serial: createSerial(parts),
     guest: createGuest(parts),

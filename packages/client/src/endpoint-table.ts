@@ -11,7 +11,7 @@ export interface Fields {
 
 /** A record of the endpoint table as plain data. */
 export interface PlainEndpoint {
-  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   readonly path: string;
   readonly answer: AnswerKind;
   readonly summary: string;

@@ -1,4 +1,4 @@
-import type { Capabilities, Execution, HypervisorId, Snapshot, VmState } from '@nakhoda/schema';
+import type { Capabilities, Execution, HypervisorId, Snapshot, VmDisk, VmNic, VmSpec, VmState } from '@nakhoda/schema';
 
 /** What every call gets: a way to stop it, and ways to tell how it goes. */
 export interface DriverContext {
@@ -20,7 +20,7 @@ export type NicAttachment =
   /** A NIC with no cable in it. */
   | { kind: 'none' };
 
-export interface MachineDisk {
+export interface MachineDisk extends Pick<VmDisk, 'bus' | 'cache' | 'discard' | 'ssd' | 'iopsLimit' | 'mbpsLimit'> {
   /** `disk0` to `disk9`; the order of the guest's disks. */
   slot: string;
   /** Absolute path of the image. `define` makes it where it does not exist. */
@@ -29,18 +29,41 @@ export interface MachineDisk {
   sizeBytes: number;
 }
 
-export interface MachineNic {
+export interface MachineNic extends Pick<VmNic, 'model' | 'linkUp'> {
   slot: string;
   /** Six lower-case pairs with colons. */
   mac: string;
   attachment: NicAttachment;
 }
 
+/** The fields of a VM's spec that a driver gets as they are. */
+export type MachineHardware = Pick<
+  VmSpec,
+  | 'sockets'
+  | 'cpuModel'
+  | 'cpuLimit'
+  | 'cpuShares'
+  | 'balloonMiB'
+  | 'machine'
+  | 'firmware'
+  | 'secureBoot'
+  | 'tpm'
+  | 'display'
+  | 'displayMemoryMiB'
+  | 'bootOrder'
+  | 'serialPorts'
+  | 'audio'
+  | 'rng'
+  | 'watchdog'
+  | 'hostDevices'
+>;
+
 /** A VM as a driver gets it: names resolved to paths, networks to attachments. */
-export interface MachineSpec {
+export interface MachineSpec extends MachineHardware {
   vmid: number;
   name: string;
   uuid: string;
+  /** In each socket. */
   cores: number;
   memoryMiB: number;
   /** Absolute, private to this VM, kept over reboots: images and the driver's own records. */
@@ -65,6 +88,8 @@ export interface MachineStatus {
   /** When the present run began; ISO 8601. */
   startedAt?: string;
   currentSnapshot?: string;
+  /** True for a stopped VM whose memory lies on disk: `start` goes on from there. */
+  suspended?: boolean;
 }
 
 /** What `probe` finds out: whether this hypervisor can run VMs here, how, and if not, why. */
@@ -129,9 +154,29 @@ export interface Driver {
   /** Ends connections and timers of this process. VMs go on running. */
   close(): Promise<void>;
 
+  readonly pause?: PauseFacet;
+  /** The reset button of a running or paused VM: the guest starts anew in the same process, and runs. */
+  readonly reset?: (ctx: DriverContext, options: { vmid: number }) => Promise<void>;
+  readonly suspend?: SuspendFacet;
   readonly snapshots?: SnapshotFacet;
   readonly serial?: SerialFacet;
   readonly guest?: GuestFacet;
+}
+
+/** A VM whose processors stand still keeps its memory and its process. Both calls are idempotent. */
+export interface PauseFacet {
+  /** @throws NakhodaError `vm.wrong-state` when it does not run */
+  pause(ctx: DriverContext, options: { vmid: number }): Promise<void>;
+  /** @throws NakhodaError `vm.wrong-state` when it is neither paused nor running */
+  resume(ctx: DriverContext, options: { vmid: number }): Promise<void>;
+}
+
+/** Memory kept on disk while the VM is stopped; `start` goes on from there, once. */
+export interface SuspendFacet {
+  /** Leaves the VM `stopped` and `suspended`. A failure leaves it as it was. */
+  suspend(ctx: DriverContext, options: { vmid: number }): Promise<void>;
+  /** Throws the memory away: the next start boots. Idempotent. */
+  discard(ctx: DriverContext, options: { vmid: number }): Promise<void>;
 }
 
 /** Points in a VM's tree. */

@@ -1,3 +1,5 @@
 export type * from './driver.ts';
 export { EventHub } from './event-hub.ts';
+export { fixedHardware } from './fixed-hardware.ts';
+export { defaultDisk, defaultHardware, defaultNic } from './hardware-defaults.ts';
 export { specProblems } from './spec-problems.ts';

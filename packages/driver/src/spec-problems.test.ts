@@ -4,6 +4,8 @@ import { test } from 'node:test';
 import type { Capabilities } from '@nakhoda/schema';
 
 import type { MachineDisk, MachineNic, MachineSpec } from './driver.ts';
+import { fixedHardware } from './fixed-hardware.ts';
+import { defaultDisk, defaultHardware, defaultNic } from './hardware-defaults.ts';
 import { specProblems } from './spec-problems.ts';
 
 const capabilities: Capabilities = {
@@ -12,23 +14,39 @@ const capabilities: Capabilities = {
   guest: null,
   nicBackends: ['tap', 'none'],
   diskFormat: 'qcow2',
+  pause: true,
+  reset: true,
+  suspend: false,
+  hardware: fixedHardware,
   maxCores: 4,
   minMemoryMiB: 16,
   maxMemoryMiB: 1024,
 };
-const disk: MachineDisk = { slot: 'disk0', path: '/images/101/disk0.qcow2', format: 'qcow2', sizeBytes: 4096 };
-const nic: MachineNic = { slot: 'net0', mac: '52:54:00:00:00:65', attachment: { kind: 'tap', tap: 'nk101-0' } };
+const disk: MachineDisk = {
+  slot: 'disk0',
+  path: '/images/101/disk0.qcow2',
+  format: 'qcow2',
+  sizeBytes: 4096,
+  ...defaultDisk(fixedHardware),
+};
+const nic: MachineNic = {
+  slot: 'net0',
+  mac: '52:54:00:00:00:65',
+  attachment: { kind: 'tap', tap: 'nk101-0' },
+  ...defaultNic(fixedHardware),
+};
 const good: MachineSpec = {
   vmid: 101,
   name: 'web',
   uuid: '0b1d2c3e-0000-4000-8000-000000000101',
   cores: 4,
   memoryMiB: 1024,
+  ...defaultHardware(fixedHardware),
   directory: '/images/101',
   runtimeDirectory: '/run/101',
   disks: [disk, { ...disk, slot: 'disk9', path: '/images/101/disk9.qcow2' }],
   cdrom: null,
-  nics: [nic, { slot: 'net9', mac: '52:54:00:00:00:66', attachment: { kind: 'none' } }],
+  nics: [nic, { slot: 'net9', mac: '52:54:00:00:00:66', attachment: { kind: 'none' }, ...defaultNic(fixedHardware) }],
 };
 const check = { hypervisor: 'QEMU', minDiskBytes: 512 };
 const told = (bad: Partial<MachineSpec>): string[] =>

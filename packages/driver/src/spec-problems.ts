@@ -3,6 +3,7 @@ import { isAbsolute } from 'node:path';
 import { type Capabilities, matchesName, VmDisk, VmName, VmNic, VmSpec } from '@nakhoda/schema';
 
 import type { MachineDisk, MachineNic, MachineSpec, SpecProblem } from './driver.ts';
+import { hardwareProblems } from './hardware-problems.ts';
 
 /** What the check has to know of the hypervisor besides its capabilities. */
 export interface SpecCheck {
@@ -51,6 +52,7 @@ export function specProblems(spec: MachineSpec, capabilities: Capabilities, chec
     ...spec.nics.flatMap((nic, index) => nicProblems(`nics.${index}`, nic, capabilities, check)),
     ...doubles('nics', 'slot', spec.nics),
     ...doubles('nics', 'mac', spec.nics),
+    ...hardwareProblems(spec, capabilities, hypervisor),
   ];
 }
 

@@ -9,6 +9,7 @@ export type Permission =
   | 'Sys.Modify'
   | 'VM.Audit'
   | 'VM.Allocate'
+  | 'VM.Config'
   | 'VM.PowerMgmt'
   | 'VM.Console'
   | 'VM.GuestAgent'
@@ -36,7 +37,7 @@ export interface Endpoint<
   Body extends TObject = TObject,
   Result extends TSchema = TSchema,
 > {
-  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   /** Below `/api/v1`, with `:name` for parameters. */
   readonly path: string;
   readonly params?: Params;

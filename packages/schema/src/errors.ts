@@ -25,6 +25,7 @@ export const errorTable = {
   'vm.start-failed': { status: 500, meaning: 'The hypervisor did not bring the VM to life.' },
   'vm.shutdown-timeout': { status: 504, meaning: 'The guest did not shut down within the time limit.' },
   'vm.spec-invalid': { status: 400, meaning: 'The hypervisor cannot run a VM of this description.' },
+  'vm.protected': { status: 409, meaning: 'The VM is protected from being destroyed.' },
   'vm.exists-outside': { status: 409, meaning: 'The hypervisor has a machine of this vmid that Nakhoda did not make.' },
   'snapshot.not-found': { status: 404, meaning: 'The VM has no snapshot of that name.' },
   'snapshot.name-taken': { status: 409, meaning: 'The VM has a snapshot of that name already.' },

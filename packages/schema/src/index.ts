@@ -1,6 +1,8 @@
 export * from './names.ts';
 export * from './errors.ts';
 export * from './vm-states.ts';
+export * from './hardware.ts';
+export * from './vm-options.ts';
 export * from './resources.ts';
 export * from './task.ts';
 export type * from './task-records.ts';

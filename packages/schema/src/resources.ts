@@ -1,6 +1,8 @@
 import { Type } from 'typebox';
 
+import { DiskBus, DiskCache, DiskLimits, HardwareSupport, NicModel, VmHardware } from './hardware.ts';
 import { HypervisorId, NetworkName, NodeName, SnapshotName, Timestamp, Vmid, VmName } from './names.ts';
+import { VmOptions } from './vm-options.ts';
 import { VmState } from './vm-states.ts';
 
 const closed = { additionalProperties: false } as const;
@@ -31,6 +33,11 @@ export const VmDisk = Type.Object(
     volume: Type.String({ description: 'pool:images/vmid/file' }),
     format: Type.Union([Type.Literal('qcow2'), Type.Literal('vdi'), Type.Literal('raw')]),
     sizeGiB: Type.Number({ exclusiveMinimum: 0 }),
+    bus: DiskBus,
+    cache: DiskCache,
+    discard: Type.Boolean({ description: 'what the guest trims is given back to the host' }),
+    ssd: Type.Boolean({ description: 'the guest is told that it is no rotating disk' }),
+    ...DiskLimits,
   },
   closed,
 );
@@ -41,6 +48,8 @@ export const VmNic = Type.Object(
     slot: Type.String({ pattern: '^net[0-9]$' }),
     network: NetworkName,
     mac: Type.String({ pattern: '^([0-9a-f]{2}:){5}[0-9a-f]{2}$' }),
+    model: NicModel,
+    linkUp: Type.Boolean({ description: 'false: its cable is pulled' }),
   },
   closed,
 );
@@ -56,14 +65,27 @@ export const VmSpec = Type.Object(
     hypervisor: HypervisorId,
     cores: Type.Integer({ minimum: 1 }),
     memoryMiB: Type.Integer({ minimum: 1 }),
+    ...VmHardware,
     disks: Type.Array(VmDisk),
     cdrom: Type.Union([Type.String(), Type.Null()]),
     nics: Type.Array(VmNic),
+    ...VmOptions,
     createdAt: Timestamp,
   },
   closed,
 );
 export type VmSpec = Type.Static<typeof VmSpec>;
+
+/** A change of a running VM's hardware that its next start will bring. */
+export const PendingChange = Type.Object(
+  {
+    field: Type.String({ description: 'a field of the VM, for example memoryMiB, disks.disk1 or nics.net0.model' }),
+    running: Type.Unknown({ description: 'what the present run has; null for a device that it has not' }),
+    wanted: Type.Unknown({ description: 'what the next start brings; null for a device that goes' }),
+  },
+  closed,
+);
+export type PendingChange = Type.Static<typeof PendingChange>;
 
 /** A VM as the API shows it: spec and observed status in one flat object. */
 export const Vm = Type.Object(
@@ -77,6 +99,8 @@ export const Vm = Type.Object(
     pid: Type.Optional(Type.Integer()),
     observedAt: Timestamp,
     currentSnapshot: Type.Optional(SnapshotName),
+    suspended: Type.Boolean({ description: 'stopped with its memory on disk: the next start goes on from there' }),
+    pending: Type.Array(PendingChange, { description: 'wanted, but not yet so in the present run' }),
     actions: Type.Record(Type.String(), Verdict),
   },
   closed,
@@ -157,6 +181,10 @@ export const Capabilities = Type.Object(
     guest: Type.Union([Type.Object({ exec: Type.Boolean(), files: Type.Boolean() }, closed), Type.Null()]),
     nicBackends: Type.Array(Type.Union([Type.Literal('tap'), Type.Literal('bridged'), Type.Literal('udp-tunnel'), Type.Literal('none')])),
     diskFormat: Type.Union([Type.Literal('qcow2'), Type.Literal('vdi')]),
+    pause: Type.Boolean(),
+    reset: Type.Boolean(),
+    suspend: Type.Boolean({ description: 'suspend to disk' }),
+    hardware: HardwareSupport,
     maxCores: Type.Integer(),
     minMemoryMiB: Type.Integer(),
     maxMemoryMiB: Type.Integer(),

@@ -2,7 +2,7 @@ import { allowsAction, NakhodaError, type Task, toNakhodaError, type ExecLine, t
 
 import type { Handlers } from '../http/handlers.ts';
 import { defaultShutdownSeconds } from '../sagas/vm-power.ts';
-import { requireState } from '../sagas/vm-steps.ts';
+import { requireState, requireUnprotected } from '../sagas/vm-steps.ts';
 import type { Services } from '../services/context.ts';
 import { quietContext } from '../services/hypervisors.ts';
 import { planNewVm } from '../services/plans.ts';
@@ -68,7 +68,11 @@ export function vmHandlers(services: Services): VmHandlers {
         timeoutSeconds: request.body.timeoutSeconds ?? defaultShutdownSeconds,
       }),
     'vm.stop': async (request) => begin('vm.stop', find(request.params.vm, 'stop'), request, { timeoutSeconds: 30 }),
-    'vm.destroy': async (request) => begin('vm.destroy', find(request.params.vm, 'destroy'), request),
+    'vm.destroy': async (request) => {
+      const record = find(request.params.vm, 'destroy');
+      requireUnprotected(record);
+      return begin('vm.destroy', record, request);
+    },
 
     'vm.exec': async ({ params, body, signal }) => {
       const record = inventory.resolve(params.vm);

@@ -1,18 +1,22 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
+import { defaultDisk, defaultHardware, defaultNic, fixedHardware } from '@nakhoda/driver';
 import type { NetworkSpec } from '@nakhoda/schema';
 import type { TaskKind } from '@nakhoda/tasks';
 import { checkSaga } from '@nakhoda/tasks/testing';
 
 import type { Services } from '../services/context.ts';
 import { quietContext } from '../services/hypervisors.ts';
+import { defaultOptions } from '../services/vm-defaults.ts';
 import type { VmRecord } from '../services/vm-record.ts';
 import { openTestCore, type TestCore } from '../testing/test-core.ts';
 import { networkCreateSaga, networkDeleteSaga } from './network.ts';
 import { snapshotDeleteSaga, snapshotRollbackSaga, snapshotTakeSaga } from './snapshot.ts';
 import { vmCreateSaga } from './vm-create.ts';
+import { type VmOrder, vmOrderSaga } from './vm-order.ts';
 import { vmDestroySaga, vmStartSaga, vmStopSaga } from './vm-power.ts';
+import { vmRevertSaga, vmSetSaga } from './vm-set.ts';
 
 /**
  * Every saga with a fault at every place: each step fails before and after its work, each undo fails once, the daemon
@@ -36,9 +40,11 @@ const record: VmRecord = {
     hypervisor: 'fake',
     cores: 1,
     memoryMiB: 128,
-    disks: [{ slot: 'disk0', volume: 'local:images/100/disk-0.qcow2', format: 'qcow2', sizeGiB: 1 }],
+    ...defaultHardware(fixedHardware),
+    ...defaultOptions,
+    disks: [{ slot: 'disk0', volume: 'local:images/100/disk-0.qcow2', format: 'qcow2', sizeGiB: 1, ...defaultDisk(fixedHardware) }],
     cdrom: null,
-    nics: [{ slot: 'net0', network: 'lab', mac: '02:4e:4b:00:00:01' }],
+    nics: [{ slot: 'net0', network: 'lab', mac: '02:4e:4b:00:00:01', ...defaultNic(fixedHardware) }],
     createdAt: '2026-01-01T00:00:00.000Z',
   },
   attachments: { net0: { kind: 'none' } },
@@ -46,7 +52,13 @@ const record: VmRecord = {
 };
 const target = { vmid: 100, name: 'demo' };
 
-type Prepare = 'nothing' | 'network' | 'stopped' | 'running' | 'snapshot';
+type Prepare = 'nothing' | 'network' | 'stopped' | 'running' | 'paused' | 'suspended' | 'pending' | 'snapshot';
+
+const larger = {
+  spec: { ...record.spec, name: 'other', memoryMiB: 256, notes: 'grown' },
+  attachments: record.attachments,
+  cdromPath: null,
+};
 
 /** Brings a fresh core to where the saga under test begins, by the sagas themselves. */
 async function prepare(core: TestCore, level: Prepare): Promise<void> {
@@ -60,6 +72,9 @@ async function prepare(core: TestCore, level: Prepare): Promise<void> {
   await run('network.create', { spec: network });
   if (level === 'network') return;
   await run('vm.create', { record, start: level !== 'stopped' });
+  if (level === 'paused') await run('vm.pause', target);
+  if (level === 'suspended') await run('vm.suspend', target);
+  if (level === 'pending') await run('vm.set', { ...target, before: record, after: larger });
   if (level === 'snapshot') await run('snapshot.take', { ...target, snapshot: 'first', description: '', memory: true });
 }
 
@@ -67,12 +82,13 @@ async function world(core: TestCore): Promise<object> {
   const { inventory, networks, store } = core.services;
   const ctx = quietContext(() => undefined);
   return {
-    records: inventory.records().map(({ spec }) => spec.name),
+    records: inventory.records().map(({ spec, active }) => [spec, active?.spec]),
     states: inventory.records().map(({ spec }) => inventory.state(spec.vmid)),
     keys: (await store.list('')).map((entry) => entry.key),
     networks: networks.specs().map((spec) => spec.name),
     host: core.networkHost.present(),
-    machines: (await core.driver.list(ctx)).map(({ vmid, state }) => ({ vmid, state })),
+    machines: (await core.driver.list(ctx)).map(({ vmid, state, suspended }) => ({ vmid, state, suspended })),
+    memory: core.driver.specOf(100)?.memoryMiB,
     snapshots: (await core.driver.snapshots?.list(ctx, { vmid: 100 }).catch(() => []))?.map((one) => one.name),
     files: await core.imageFiles(),
   };
@@ -128,6 +144,28 @@ const cases: Record<string, Case> = {
     pointOfNoReturn: 'delete the snapshot',
   },
 };
+
+const order = (name: VmOrder, level: Prepare): Case => ({
+  make: (services) => vmOrderSaga(services, name),
+  input: target,
+  level,
+  pointOfNoReturn: name,
+});
+Object.assign(cases, {
+  'vm.pause': order('pause', 'running'),
+  'vm.resume': order('resume', 'paused'),
+  'vm.reset': order('reset', 'running'),
+  'vm.suspend': order('suspend', 'running'),
+  'vm.discard': order('discard', 'suspended'),
+  'vm.start of a suspended VM': { make: vmStartSaga, input: target, level: 'suspended' },
+  'vm.set of a stopped VM': { make: vmSetSaga, input: { ...target, before: record, after: larger }, level: 'stopped' },
+  'vm.set of a running VM': { make: vmSetSaga, input: { ...target, before: record, after: larger }, level: 'running' },
+  'vm.revert': {
+    make: vmRevertSaga,
+    input: { ...target, before: { ...larger, active: { spec: record.spec, attachments: record.attachments, cdromPath: null } } },
+    level: 'pending',
+  },
+});
 
 for (const [name, { make, input, level, pointOfNoReturn }] of Object.entries(cases)) {
   test(`${name} survives every fault`, async () => {

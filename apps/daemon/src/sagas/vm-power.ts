@@ -3,7 +3,7 @@ import type { TaskKind } from '@nakhoda/tasks';
 
 import type { Services } from '../services/context.ts';
 import { vmFolders } from '../services/vm-record.ts';
-import { removeVmFolders, requireRecord, requireState, startSteps } from './vm-steps.ts';
+import { removeVmFolders, requireRecord, requireState, requireUnprotected, startSteps } from './vm-steps.ts';
 
 export interface VmInput {
   vmid: number;
@@ -79,6 +79,7 @@ export function vmDestroySaga(services: Services): TaskKind<VmInput, object, voi
           const record = inventory.byVmid(vmid);
           if (!record) return;
           requireState(services, record, 'destroy');
+          requireUnprotected(record);
           await networks.detach(ctx, record);
         },
       },

@@ -4,7 +4,7 @@ import { allowsAction, NakhodaError, type VmAction } from '@nakhoda/schema';
 import type { Step } from '@nakhoda/tasks';
 
 import type { Services } from '../services/context.ts';
-import type { VmRecord } from '../services/vm-record.ts';
+import { toMachineSpec, type VmRecord } from '../services/vm-record.ts';
 
 /** The VM's record. @throws NakhodaError `vm.not-found` when it went away while the task was queued */
 export function requireRecord(services: Services, vmid: number): VmRecord {
@@ -26,6 +26,15 @@ export function requireState(services: Services, record: VmRecord, action: VmAct
   });
 }
 
+/** @throws NakhodaError `vm.protected` */
+export function requireUnprotected({ spec }: VmRecord): void {
+  if (!spec.protection) return;
+  throw new NakhodaError('vm.protected', {
+    message: `${spec.name} (${spec.vmid}) is protected, so neither it nor a disk of it is deleted.`,
+    hint: `Take the protection away first: nakhoda vm set ${spec.name} --protection no`,
+  });
+}
+
 function wrongStateHint(action: VmAction, name: string, state: string): string {
   if (state === 'unknown') return 'Its hypervisor does not answer for it; `nakhoda host check` tells more.';
   if (action === 'start') return `It need not be started again. \`nakhoda vm show ${name}\` shows it.`;
@@ -34,10 +43,27 @@ function wrongStateHint(action: VmAction, name: string, state: string): string {
   return 'Wait until the present task has ended, then try again.';
 }
 
+/** What the steps of a start remember. */
+interface StartState {
+  /** It goes on from memory on disk. */
+  suspended?: boolean;
+}
+
 /** Prepares the network and brings the VM to life; undone in reverse. */
 export function startSteps<I>(services: Services, vmid: number): Step<I, object>[] {
-  const { inventory, hypervisors, networks } = services;
+  const { inventory, hypervisors, networks, config } = services;
   return [
+    {
+      name: 'bring the machine in line with what is wanted',
+      do: async (ctx) => {
+        const { active, ...wanted } = requireRecord(services, vmid);
+        (ctx.state as StartState).suspended = inventory.status(vmid)?.suspended ?? false;
+        // Memory on disk fits the machine that it was written of, and no other.
+        if (!active || inventory.status(vmid)?.suspended) return;
+        await hypervisors.driver(wanted.spec.hypervisor).define(ctx, { spec: toMachineSpec(wanted, config.folders) });
+        await inventory.replace(wanted);
+      },
+    },
     {
       name: 'connect its NICs to their networks',
       do: (ctx) => networks.attach(ctx, requireRecord(services, vmid)),
@@ -56,7 +82,14 @@ export function startSteps<I>(services: Services, vmid: number): Step<I, object>
         }
       },
       undo: async (ctx) => {
-        await hypervisors.driver(requireRecord(services, vmid).spec.hypervisor).stop(ctx, { vmid, mode: 'poweroff', timeoutSeconds: 30 });
+        const { hypervisor } = requireRecord(services, vmid).spec;
+        const driver = hypervisors.driver(hypervisor);
+        const { state } = (await driver.inspect(ctx, { vmid })) ?? {};
+        // Memory that lay on disk before must not be lost with the power.
+        const alive = state === 'running' || state === 'paused';
+        if ((ctx.state as StartState).suspended && driver.suspend) {
+          if (alive) await driver.suspend.suspend(ctx, { vmid });
+        } else await driver.stop(ctx, { vmid, mode: 'poweroff', timeoutSeconds: 30 });
         await inventory.refresh(vmid);
       },
     },

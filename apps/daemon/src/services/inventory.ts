@@ -4,7 +4,8 @@ import type { Store } from '@nakhoda/store';
 
 import type { EventBus } from './event-bus.ts';
 import { type Hypervisors, quietContext } from './hypervisors.ts';
-import { vmKey, vmNameKey, type VmRecord } from './vm-record.ts';
+import { pendingChanges } from './pending-changes.ts';
+import { completeRecord, runningPlan, vmKey, vmNameKey, type VmRecord } from './vm-record.ts';
 
 /** Every VM of this node: what is wanted (from the store) and what was observed (from the drivers), held in memory. */
 export interface Inventory {
@@ -19,6 +20,10 @@ export interface Inventory {
   view(record: VmRecord): Vm;
   /** Writes the record and its name in one transaction. @throws NakhodaError `vm.name-taken` or `vm.vmid-taken` */
   add(record: VmRecord): Promise<void>;
+  /** Puts the record in the place of the present one of its vmid, and publishes it. @throws NakhodaError `vm.name-taken` */
+  replace(record: VmRecord): Promise<void>;
+  /** What was observed last; undefined before the first look. */
+  status(vmid: number): MachineStatus | undefined;
   /** Idempotent. */
   remove(vmid: number): Promise<void>;
   /** Asks the driver about one VM and publishes what changed. Never throws. */
@@ -62,11 +67,17 @@ export function createInventory(options: {
       state,
       ...(reason === undefined ? {} : { stateReason: reason }),
       ...(status?.execution === undefined ? {} : { execution: status.execution }),
-      addresses: alive ? spec.nics.map((nic) => addresses.get(nic.mac)).filter((address) => address !== undefined) : [],
+      addresses: alive
+        ? runningPlan(record)
+            .spec.nics.map((nic) => addresses.get(nic.mac))
+            .filter((address) => address !== undefined)
+        : [],
       uptimeSeconds,
       ...(status?.pid === undefined ? {} : { pid: status.pid }),
       observedAt: status?.observedAt ?? new Date(now()).toISOString(),
       ...(status?.currentSnapshot === undefined ? {} : { currentSnapshot: status.currentSnapshot }),
+      suspended: status?.suspended ?? false,
+      pending: pendingChanges(record, alive),
       actions: verdicts(record, state),
     };
   };
@@ -79,12 +90,17 @@ export function createInventory(options: {
 
   const verdicts = (record: VmRecord, state: VmState): Record<string, Verdict> => {
     const driver = hypervisors.driver(record.spec.hypervisor);
+    const { pause, reset, suspend } = driver;
     const facetOf: Partial<Record<string, unknown>> = { exec: driver.guest, console: driver.serial };
+    Object.assign(facetOf, { pause, resume: pause, reset, suspend, discard: suspend });
     return Object.fromEntries(
       vmActions.map((action): [string, Verdict] => {
         const facet = action.startsWith('snapshot-') ? driver.snapshots : action in facetOf ? facetOf[action] : driver;
         if (facet === undefined) return [action, { allowed: false, reason: `${record.spec.hypervisor} has no ${action} on this host.` }];
         if (!allowsAction(state, action)) return [action, { allowed: false, reason: `The VM is ${state}.` }];
+        if (action === 'discard' && !statuses.get(record.spec.vmid)?.suspended)
+          return [action, { allowed: false, reason: 'No memory of it lies on disk.' }];
+        if (action === 'destroy' && record.spec.protection) return [action, { allowed: false, reason: 'The VM is protected.' }];
         const reason = action === 'start' ? whyUnusable(record) : undefined;
         if (reason !== undefined) return [action, { allowed: false, reason }];
         return [action, { allowed: true }];
@@ -128,7 +144,9 @@ export function createInventory(options: {
 
     async load() {
       for (const entry of await store.list('vms/')) {
-        const record = entry.value as VmRecord;
+        const stored = entry.value as VmRecord;
+        const driver = hypervisors.all().find(({ id }) => id === stored.spec.hypervisor);
+        const record = driver ? completeRecord(stored, driver.capabilities()) : stored;
         records.set(record.spec.vmid, record);
       }
     },
@@ -181,6 +199,38 @@ export function createInventory(options: {
       }
       records.set(vmid, record);
     },
+
+    async replace(record) {
+      const { vmid, name } = record.spec;
+      const present = await store.get(vmKey(vmid));
+      const before = (present?.value as VmRecord | undefined)?.spec.name ?? name;
+      const renamed = vmNameKey(before) !== vmNameKey(name);
+      try {
+        await store.transact({
+          if: [{ key: vmKey(vmid), revision: present?.revision ?? 0 }, ...(renamed ? [{ key: vmNameKey(name), revision: 0 }] : [])],
+          then: [
+            { op: 'put', key: vmKey(vmid), value: record },
+            ...(renamed
+              ? ([
+                  { op: 'delete', key: vmNameKey(before) },
+                  { op: 'put', key: vmNameKey(name), value: vmid },
+                ] as const)
+              : []),
+          ],
+        });
+      } catch (error) {
+        if (!(error instanceof NakhodaError) || error.code !== 'store.conflict' || !renamed) throw error;
+        throw new NakhodaError('vm.name-taken', {
+          message: `A VM called ${name} was made at the same moment.`,
+          hint: 'Choose another name.',
+          cause: error,
+        });
+      }
+      records.set(vmid, record);
+      publish(vmid);
+    },
+
+    status: (vmid) => statuses.get(vmid),
 
     async remove(vmid) {
       const present = await store.get(vmKey(vmid));

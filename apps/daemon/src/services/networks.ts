@@ -8,7 +8,7 @@ import type { Store } from '@nakhoda/store';
 
 import type { EventBus } from './event-bus.ts';
 import type { NetworkHost } from './network-host.ts';
-import type { VmRecord } from './vm-record.ts';
+import { runningPlan, type VmRecord } from './vm-record.ts';
 
 const networkKey = (name: string): string => `networks/${name}`;
 
@@ -73,10 +73,13 @@ export function createNetworks(options: {
     });
   };
 
+  /** NICs that a VM has, and those that its next start will bring. */
+  const allNics = (record: VmRecord): VmRecord['spec']['nics'] => [...record.spec.nics, ...(record.active?.spec.nics ?? [])];
+
   const attachedTo = (name: string): string[] =>
     options
       .records()
-      .filter((record) => record.spec.nics.some((nic) => nic.network === name))
+      .filter((record) => allNics(record).some((nic) => nic.network === name))
       .map((record) => record.spec.name);
 
   const refuseWhileUsed = (name: string): void => {
@@ -90,7 +93,7 @@ export function createNetworks(options: {
 
   const view = async (spec: NetworkSpec): Promise<Network> => {
     const observed = await host.observe(spec);
-    const byMac = new Map(options.records().flatMap((record) => record.spec.nics.map((nic) => [nic.mac, record.spec.vmid] as const)));
+    const byMac = new Map(options.records().flatMap((record) => allNics(record).map((nic) => [nic.mac, record.spec.vmid] as const)));
     return {
       ...spec,
       state: observed.state,
@@ -106,9 +109,10 @@ export function createNetworks(options: {
     record: VmRecord,
     act: (attachment: NicAttachment, spec: NetworkSpec, slot: string) => Promise<void>,
   ): Promise<void> => {
-    for (const nic of record.spec.nics) {
+    const plan = runningPlan(record);
+    for (const nic of plan.spec.nics) {
       const spec = specs.get(nic.network);
-      const attachment = record.attachments[nic.slot];
+      const attachment = plan.attachments[nic.slot];
       if (spec && attachment) await act(attachment, spec, nic.slot);
     }
   };
@@ -174,7 +178,8 @@ export function createNetworks(options: {
         const { vmid, nics } = record.spec;
         const others = new Map([...promised, ...options.records().map((other) => [other.spec.vmid, other.attachments] as const)]);
         others.delete(vmid);
-        const inUse = [...others.values()].flatMap((attachments) => Object.values(attachments));
+        const running = options.records().flatMap((other) => Object.values(other.active?.attachments ?? {}));
+        const inUse = [...[...others.values()].flatMap((attachments) => Object.values(attachments)), ...running];
         const planned: VmRecord['attachments'] = {};
         for (const { slot, network } of nics) {
           const inUseByNow = [...inUse, ...Object.values(planned)];

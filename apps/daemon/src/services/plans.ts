@@ -2,12 +2,14 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { totalmem } from 'node:os';
 
 import { checkVolume, findTinyIso, planNetwork, poolUsage, readHostNetwork } from '@nakhoda/host';
-import { NakhodaError, type NetworkCreate, type NetworkSpec, type VmCreate } from '@nakhoda/schema';
+import type { Driver } from '@nakhoda/driver';
+import { NakhodaError, type NetworkCreate, type NetworkSpec, type VmCreate, type VmSet } from '@nakhoda/schema';
 
 import type { Services } from './context.ts';
 import { quietContext } from './hypervisors.ts';
+import { planVmSet } from './vm-change.ts';
 import { planVm } from './vm-planner.ts';
-import { toMachineSpec, type VmRecord } from './vm-record.ts';
+import { toMachineSpec, type VmPlan, type VmRecord } from './vm-record.ts';
 
 /** The one pool there is: the data folder. */
 export const localPool = 'local';
@@ -39,19 +41,40 @@ export async function planNewVm(services: Services, request: VmCreate): Promise<
   try {
     const attachments = await networks.planAttachments({ spec, cdromPath }, driver.capabilities().nicBackends);
     const record: VmRecord = { spec, attachments, cdromPath };
-    const [problem] = driver.validate(toMachineSpec(record, config.folders));
-    if (problem) {
-      throw new NakhodaError('vm.spec-invalid', {
-        message: `${problem.field}: ${problem.message}`,
-        hint: problem.hint,
-        details: { field: problem.field },
-      });
-    }
+    requireValid(services, driver, record);
     return record;
   } catch (error) {
     inventory.promisedVmids.delete(spec.vmid);
     throw error;
   }
+}
+
+/** @throws NakhodaError `vm.spec-invalid` with the first fault that the driver finds */
+function requireValid({ config }: Services, driver: Driver, plan: VmPlan): void {
+  const [problem] = driver.validate(toMachineSpec(plan, config.folders));
+  if (!problem) return;
+  throw new NakhodaError('vm.spec-invalid', {
+    message: `${problem.field}: ${problem.message}`,
+    hint: problem.hint,
+    details: { field: problem.field },
+  });
+}
+
+/**
+ * A VM's plan as `vm set` wants it; everything that can be found wrong with it is found here.
+ * @throws NakhodaError
+ */
+export async function planChangedVm(services: Services, record: VmRecord, request: VmSet): Promise<VmPlan> {
+  const { inventory, hypervisors } = services;
+  const cdromPath = request.cdrom === undefined || request.cdrom === 'none' ? null : await resolveCdrom(services, request.cdrom);
+  const others = inventory.records().filter(({ spec }) => spec.vmid !== record.spec.vmid);
+  const plan = planVmSet(record, request, {
+    takenNames: new Set(others.map(({ spec }) => spec.name.toLowerCase())),
+    cdromPath,
+    hostMemoryMiB: Math.floor(totalmem() / 1024 ** 2),
+  });
+  requireValid(services, hypervisors.driver(record.spec.hypervisor), plan);
+  return plan;
 }
 
 async function resolveCdrom(services: Services, reference: string): Promise<string> {

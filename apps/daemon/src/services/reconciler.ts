@@ -5,6 +5,7 @@ import type { DriverEvent } from '@nakhoda/driver';
 import { type NetworkSpec, toNakhodaError, type VmState } from '@nakhoda/schema';
 
 import type { Services } from './context.ts';
+import { createCrashRestarts } from './crash-restarts.ts';
 import { quietContext } from './hypervisors.ts';
 import type { VmRecord } from './vm-record.ts';
 
@@ -21,6 +22,8 @@ export interface Reconciler {
 
 export function createReconciler(services: Services): Reconciler {
   const { inventory, networks, hypervisors, engine, log, config } = services;
+  const stopped = new AbortController();
+  const restarts = createCrashRestarts(services, stopped.signal);
   const context = (): ReturnType<typeof quietContext> => quietContext(log);
   let running: Promise<void> | null = null;
   let ended = new AbortController().signal;
@@ -83,6 +86,7 @@ export function createReconciler(services: Services): Reconciler {
       await attempt(`network ${spec.name}`, () => networks.bringUp(context(), spec, () => !isOurNetwork(spec)));
     }
     for (const record of inventory.records()) await attempt(`VM ${record.spec.vmid}`, () => reconcileVm(record));
+    restarts.look();
     await learn();
   };
 
@@ -97,6 +101,7 @@ export function createReconciler(services: Services): Reconciler {
     await inventory.refresh(event.vmid);
     const record = inventory.byVmid(event.vmid);
     if (record) await attempt(`VM ${event.vmid}`, () => reconcileVm(record));
+    restarts.look();
     // Not waited for: a guest that does not answer would hold up the next event.
     void learn();
   };
@@ -116,6 +121,7 @@ export function createReconciler(services: Services): Reconciler {
     round,
     async run(signal) {
       ended = signal;
+      signal.addEventListener('abort', () => stopped.abort(), { once: true });
       const following = hypervisors.all().map((driver) =>
         follow(driver.events(signal)).catch((error: unknown) => {
           if (!signal.aborted) log(`events of ${driver.id} ended: ${toNakhodaError(error).message}`);

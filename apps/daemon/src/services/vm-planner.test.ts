@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
+import { defaultDisk, defaultNic, fixedHardware } from '@nakhoda/driver';
 import type { VmCreate } from '@nakhoda/schema';
 import { NakhodaError } from '@nakhoda/schema';
 import fc from 'fast-check';
@@ -15,6 +16,10 @@ const facts: VmPlanFacts = {
     guest: null,
     nicBackends: ['tap'],
     diskFormat: 'qcow2',
+    pause: true,
+    reset: true,
+    suspend: false,
+    hardware: fixedHardware,
     maxCores: 8,
     minMemoryMiB: 32,
     maxMemoryMiB: 65_536,
@@ -34,8 +39,10 @@ test('the defaults, the next free vmid, and a MAC address of our own', () => {
   assert.equal(spec.vmid, 102);
   assert.equal(spec.cores, 1);
   assert.equal(spec.memoryMiB, 512);
-  assert.deepEqual(spec.disks, [{ slot: 'disk0', volume: 'local:images/102/disk-0.qcow2', format: 'qcow2', sizeGiB: 4 }]);
-  assert.deepEqual(spec.nics, [{ slot: 'net0', network: 'lab', mac: '02:4e:4b:01:02:ff' }]);
+  assert.deepEqual(spec.disks, [
+    { slot: 'disk0', volume: 'local:images/102/disk-0.qcow2', format: 'qcow2', sizeGiB: 4, ...defaultDisk(fixedHardware) },
+  ]);
+  assert.deepEqual(spec.nics, [{ slot: 'net0', network: 'lab', mac: '02:4e:4b:01:02:ff', ...defaultNic(fixedHardware) }]);
 });
 
 const refusals: [string, Partial<VmCreate>, string][] = [

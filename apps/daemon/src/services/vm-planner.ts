@@ -1,10 +1,9 @@
 import { checkDiskSize } from '@nakhoda/host';
+import { defaultDisk, defaultHardware, defaultNic } from '@nakhoda/driver';
 import type { Capabilities, HypervisorId, VmCreate, VmSpec } from '@nakhoda/schema';
 import { NakhodaError } from '@nakhoda/schema';
 
-export const defaultCores = 1;
-export const defaultMemoryMiB = 512;
-export const defaultDiskGiB = 4;
+import { defaultCores, defaultDiskGiB, defaultMemoryMiB, defaultOptions } from './vm-defaults.ts';
 
 /** What the planner has to know of the world; all of it observed before. */
 export interface VmPlanFacts {
@@ -50,7 +49,7 @@ export function planVm(request: VmCreate, facts: VmPlanFacts): VmSpec {
   checkLimits({ cores, memoryMiB, hypervisor: request.hypervisor }, facts);
 
   const vmid = chooseVmid(request.vmid, facts.takenVmids);
-  const { diskFormat } = facts.capabilities;
+  const { diskFormat, hardware } = facts.capabilities;
   const sizeGiB = request.diskGiB ?? defaultDiskGiB;
   checkDiskSize(sizeGiB * 1024 ** 3, facts.pool);
   return {
@@ -61,17 +60,47 @@ export function planVm(request: VmCreate, facts: VmPlanFacts): VmSpec {
     hypervisor: request.hypervisor,
     cores,
     memoryMiB,
+    ...settingsOf(request, { ...defaultHardware(hardware), ...defaultOptions }),
     disks: [
       {
         slot: 'disk0',
         volume: `${facts.pool.name}:images/${vmid}/disk-0.${diskFormat}`,
         format: diskFormat,
         sizeGiB,
+        ...diskOf(request, defaultDisk(hardware)),
       },
     ],
     cdrom: request.cdrom ?? null,
-    nics: request.network === undefined ? [] : [{ slot: 'net0', network: request.network, mac: macAddress(facts.macBytes) }],
+    nics:
+      request.network === undefined
+        ? []
+        : [
+            {
+              slot: 'net0',
+              network: request.network,
+              mac: macAddress(facts.macBytes),
+              ...defaultNic(hardware),
+              ...(request.nicModel === undefined ? {} : { model: request.nicModel }),
+            },
+          ],
     createdAt: facts.now,
+  };
+}
+
+/** The defaults, with what the request names in their place. */
+function settingsOf<Settings extends object>(request: VmCreate, defaults: Settings): Settings {
+  const named = Object.entries(request).filter(([field, value]) => field in defaults && value !== undefined);
+  return { ...defaults, ...Object.fromEntries(named) };
+}
+
+function diskOf(request: VmCreate, usual: ReturnType<typeof defaultDisk>): ReturnType<typeof defaultDisk> {
+  return {
+    bus: request.diskBus ?? usual.bus,
+    cache: request.diskCache ?? usual.cache,
+    discard: request.diskDiscard ?? usual.discard,
+    ssd: request.diskSsd ?? usual.ssd,
+    iopsLimit: request.diskIopsLimit ?? usual.iopsLimit,
+    mbpsLimit: request.diskMbpsLimit ?? usual.mbpsLimit,
   };
 }
 

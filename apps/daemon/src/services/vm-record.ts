@@ -1,17 +1,27 @@
 import { join } from 'node:path';
 
-import type { MachineSpec, NicAttachment } from '@nakhoda/driver';
-import type { VmSpec } from '@nakhoda/schema';
+import { defaultDisk, defaultHardware, defaultNic, type MachineSpec, type NicAttachment } from '@nakhoda/driver';
+import type { Capabilities, VmSpec } from '@nakhoda/schema';
 
 import type { DataFolders } from '../config.ts';
+import { defaultOptions } from './vm-defaults.ts';
 
-/** What the store keeps of a VM under `vms/<vmid>`. */
-export interface VmRecord {
+/** What a machine is made from. */
+export interface VmPlan {
   spec: VmSpec;
   /** How each NIC reaches its network on this host, by slot. Chosen once, so that a restart finds the same ports. */
   attachments: Record<string, NicAttachment>;
   /** The tiny guest's image that `--cdrom tiny` meant when the VM was made; it must stay the same one. */
   cdromPath: string | null;
+}
+
+/** What the store keeps of a VM under `vms/<vmid>`: what is wanted. */
+export interface VmRecord extends VmPlan {
+  /**
+   * What the present run was started with, where that is not what is wanted now. The next start brings the machine
+   * in line and removes it.
+   */
+  active?: VmPlan;
 }
 
 export const vmKey = (vmid: number): string => `vms/${String(vmid).padStart(9, '0')}`;
@@ -23,24 +33,55 @@ export function vmFolders(folders: DataFolders, vmid: number): { directory: stri
   return { directory: join(folders.images, String(vmid)), runtimeDirectory: join(folders.run, 'vm', String(vmid)) };
 }
 
-/** The record in the form that drivers take: names resolved to paths. Pure. */
-export function toMachineSpec(record: VmRecord, folders: DataFolders): MachineSpec {
-  const { spec } = record;
+/** The plan that the VM's present run has, or its next start will have when it does not run. Pure. */
+export function runningPlan(record: VmRecord): VmPlan {
+  return record.active ?? record;
+}
+
+/** A plan in the form that drivers take: names resolved to paths. Pure. */
+export function toMachineSpec({ spec, attachments, cdromPath }: VmPlan, folders: DataFolders): MachineSpec {
   const own = vmFolders(folders, spec.vmid);
+  const { vmid, name, uuid, cores, memoryMiB } = spec;
   return {
-    vmid: spec.vmid,
-    name: spec.name,
-    uuid: spec.uuid,
-    cores: spec.cores,
-    memoryMiB: spec.memoryMiB,
+    vmid,
+    name,
+    uuid,
+    cores,
+    memoryMiB,
+    ...hardwareOf(spec),
     ...own,
-    disks: spec.disks.map((disk) => ({
-      slot: disk.slot,
-      path: join(own.directory, disk.volume.slice(disk.volume.lastIndexOf('/') + 1)),
-      format: disk.format,
-      sizeBytes: disk.sizeGiB * 1024 ** 3,
+    disks: spec.disks.map(({ volume, sizeGiB, ...disk }) => ({
+      ...disk,
+      path: join(own.directory, volume.slice(volume.lastIndexOf('/') + 1)),
+      sizeBytes: sizeGiB * 1024 ** 3,
     })),
-    cdrom: record.cdromPath,
-    nics: spec.nics.map((nic) => ({ slot: nic.slot, mac: nic.mac, attachment: record.attachments[nic.slot] ?? { kind: 'none' } })),
+    cdrom: cdromPath,
+    nics: spec.nics.map(({ network: _network, ...nic }) => ({ ...nic, attachment: attachments[nic.slot] ?? { kind: 'none' } })),
   };
+}
+
+function hardwareOf(spec: VmSpec): ReturnType<typeof defaultHardware> {
+  const { sockets, cpuModel, cpuLimit, cpuShares, balloonMiB, machine, firmware, secureBoot, tpm } = spec;
+  const { display, displayMemoryMiB, bootOrder, serialPorts, audio, rng, watchdog, hostDevices } = spec;
+  return {
+    ...{ sockets, cpuModel, cpuLimit, cpuShares, balloonMiB, machine, firmware, secureBoot, tpm },
+    ...{ display, displayMemoryMiB, bootOrder, serialPorts, audio, rng, watchdog, hostDevices },
+  };
+}
+
+/** A record as the store has it, with what an earlier version did not know yet filled in by its defaults. Pure. */
+export function completeRecord(stored: VmRecord, capabilities: Capabilities): VmRecord {
+  const complete = (plan: VmPlan): VmPlan => {
+    const { hardware } = capabilities;
+    const spec = {
+      ...defaultHardware(hardware),
+      ...defaultOptions,
+      ...plan.spec,
+      disks: plan.spec.disks.map((disk) => ({ ...defaultDisk(hardware), ...disk })),
+      nics: plan.spec.nics.map((nic) => ({ ...defaultNic(hardware), ...nic })),
+    };
+    return { ...plan, spec };
+  };
+  const { active, ...wanted } = stored;
+  return { ...complete(wanted), ...(active ? { active: complete(active) } : {}) };
 }

@@ -46,6 +46,7 @@ export interface QmpCommands {
   'cont': { arguments: None; result: None };
   'stop': { arguments: None; result: None };
   'quit': { arguments: None; result: None };
+  'system_reset': { arguments: None; result: None };
   'system_powerdown': { arguments: None; result: None };
   'set_link': { arguments: { name: string; up: boolean }; result: None };
   'snapshot-save': { arguments: { 'job-id': string; 'tag': string; 'vmstate': string; 'devices': string[] }; result: None };

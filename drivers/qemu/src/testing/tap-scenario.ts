@@ -1,7 +1,7 @@
 // Run by resilience.real.test.ts in a network namespace of its own; an exit code other than 0 is a failure.
 import assert from 'node:assert/strict';
 
-import type { MachineSpec } from '@nakhoda/driver';
+import { defaultNic, fixedHardware, type MachineSpec } from '@nakhoda/driver';
 import { testContext } from '@nakhoda/driver/contract';
 import { exec, waitFor } from '@nakhoda/host';
 
@@ -16,8 +16,8 @@ await using qemu = await makeRealQemu();
 const driver = await qemu.makeDriver();
 assert.ok(driver.guest);
 const nics: MachineSpec['nics'] = [
-  { slot: 'net0', mac: '52:54:00:00:00:01', attachment: { kind: 'tap', tap: 'nk-t0' } },
-  { slot: 'net1', mac: '52:54:00:00:00:02', attachment: { kind: 'none' } },
+  { slot: 'net0', mac: '52:54:00:00:00:01', attachment: { kind: 'tap', tap: 'nk-t0' }, ...defaultNic(fixedHardware) },
+  { slot: 'net1', mac: '52:54:00:00:00:02', attachment: { kind: 'none' }, ...defaultNic(fixedHardware) },
 ];
 const spec = await qemu.spec({ nics });
 const { vmid } = spec;

@@ -24,6 +24,9 @@ export async function declaration(t: TestContext, bench: Bench): Promise<void> {
   await bench.promise(t, 'a facet is there exactly when the capabilities declare it', call, async () => {
     const capabilities = driver.capabilities();
     assert.equal(driver.snapshots !== undefined, capabilities.snapshots !== null, 'snapshots');
+    assert.equal(driver.pause !== undefined, capabilities.pause, 'pause');
+    assert.equal(driver.reset !== undefined, capabilities.reset, 'reset');
+    assert.equal(driver.suspend !== undefined, capabilities.suspend, 'suspend');
     assert.equal(driver.serial !== undefined, capabilities.serial, 'serial');
     assert.equal(driver.guest !== undefined, capabilities.guest !== null, 'guest');
     assert.ok(capabilities.maxCores >= 1, 'maxCores');
@@ -38,6 +41,15 @@ export async function declaration(t: TestContext, bench: Bench): Promise<void> {
     await rejectsWith('vm.not-found', driver.start(ctx, unknown), 'start');
     await rejectsWith('vm.not-found', driver.stop(ctx, { ...unknown, mode: 'poweroff', timeoutSeconds: 1 }), 'stop');
     await rejectsWith('vm.not-found', driver.stop(ctx, { ...unknown, mode: 'shutdown', timeoutSeconds: 1 }), 'shutdown');
+    if (driver.pause) {
+      await rejectsWith('vm.not-found', driver.pause.pause(ctx, unknown), 'pause');
+      await rejectsWith('vm.not-found', driver.pause.resume(ctx, unknown), 'resume');
+    }
+    if (driver.reset) await rejectsWith('vm.not-found', driver.reset(ctx, unknown), 'reset');
+    if (driver.suspend) {
+      await rejectsWith('vm.not-found', driver.suspend.suspend(ctx, unknown), 'suspend');
+      await rejectsWith('vm.not-found', driver.suspend.discard(ctx, unknown), 'discard');
+    }
     if (driver.serial) await rejectsWith('vm.not-found', driver.serial.open(ctx, unknown), 'serial.open');
     if (driver.guest) {
       const exec = driver.guest.exec(ctx, { ...unknown, argv: ['true'], timeoutSeconds: 1, onStdout: () => {}, onStderr: () => {} });

@@ -6,6 +6,7 @@ import type { TestContext } from 'node:test';
 import type { Capabilities } from '@nakhoda/schema';
 
 import type { MachineSpec } from '../driver.ts';
+import { defaultNic } from '../hardware-defaults.ts';
 import { filesUnder, rejection, rejectsWith } from './assertions.ts';
 import type { Bench } from './bench.ts';
 
@@ -106,7 +107,7 @@ async function stoppedGuest({ driver, ctx, vmid }: Bench): Promise<void> {
 function badSpecs(good: MachineSpec, capabilities: Capabilities): [string, Partial<MachineSpec>][] {
   const [disk] = good.disks;
   assert.ok(disk, 'the harness gives a VM with a disk');
-  const nic = { slot: 'net0', mac: '52:54:00:00:00:01', attachment: { kind: 'none' } as const };
+  const nic = { slot: 'net0', mac: '52:54:00:00:00:01', attachment: { kind: 'none' } as const, ...defaultNic(capabilities.hardware) };
   const specs: [string, Partial<MachineSpec>][] = [
     ['no cores', { cores: 0 }],
     ['one core and a half', { cores: 1.5 }],

@@ -9,6 +9,7 @@ import { guestCommands } from './guest-commands.ts';
 import { guestFiles } from './guest-files.ts';
 import type { ContractHarness, DriverContractOptions } from './harness.ts';
 import { liveSnapshots } from './live-snapshots.ts';
+import { power } from './power.ts';
 import { reattachment } from './reattachment.ts';
 import { removal } from './removal.ts';
 import { running } from './running.ts';
@@ -25,6 +26,7 @@ const chapters = [
   ['serial port', serial],
   ['commands in the guest', guestCommands],
   ['files in the guest', guestFiles],
+  ['pause, reset, suspend', power],
   ['snapshots of a running VM', liveSnapshots],
   ['restart of the daemon', reattachment],
   ['shutdown', shutdown],

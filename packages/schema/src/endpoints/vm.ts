@@ -1,13 +1,18 @@
 import { Type } from 'typebox';
 
 import { endpoint } from '../endpoint.ts';
+import { DiskBus, DiskCache, DiskLimits, NicModel, VmHardware } from '../hardware.ts';
 import { CdromReference, HypervisorId, NetworkName, NodeName, Vmid, VmName, VmReference } from '../names.ts';
 import { Vm } from '../resources.ts';
 import { Task } from '../task.ts';
+import { VmOptions } from '../vm-options.ts';
 
 const closed = { additionalProperties: false } as const;
 export const VmParams = Type.Object({ vm: VmReference }, closed);
 const timeoutSeconds = Type.Optional(Type.Integer({ minimum: 1, maximum: 3600, description: 'seconds to wait for the guest' }));
+
+/** Hardware and options that a request may name; what it does not name keeps its default or its present value. */
+const settings = Type.Partial(Type.Object({ ...VmHardware, ...VmOptions }));
 
 export const VmCreate = Type.Object(
   {
@@ -21,10 +26,44 @@ export const VmCreate = Type.Object(
     cdrom: Type.Optional(CdromReference),
     network: Type.Optional(NetworkName),
     start: Type.Optional(Type.Boolean({ description: 'start it when it is made' })),
+    diskBus: Type.Optional(DiskBus),
+    diskCache: Type.Optional(DiskCache),
+    diskDiscard: Type.Optional(Type.Boolean({ description: 'what the guest trims is given back to the host' })),
+    diskSsd: Type.Optional(Type.Boolean({ description: 'the guest is told that the disk does not rotate' })),
+    diskIopsLimit: Type.Optional(DiskLimits.iopsLimit),
+    diskMbpsLimit: Type.Optional(DiskLimits.mbpsLimit),
+    nicModel: Type.Optional(NicModel),
+    ...settings.properties,
   },
   closed,
 );
 export type VmCreate = Type.Static<typeof VmCreate>;
+
+/** What `vm set` takes: any number of fields. */
+export const VmSet = Type.Object(
+  {
+    name: Type.Optional(VmName),
+    cores: VmCreate.properties.cores,
+    memoryMiB: VmCreate.properties.memoryMiB,
+    cdrom: Type.Optional(
+      Type.Union([Type.Literal('none'), ...CdromReference.anyOf], {
+        description: 'a volume such as local:iso/debian.iso, "tiny" for the tiny guest, or "none" for an empty drive',
+      }),
+    ),
+    ...settings.properties,
+  },
+  { ...closed, minProperties: 1 },
+);
+export type VmSet = Type.Static<typeof VmSet>;
+
+const settingFlags = {
+  memoryMiB: 'memory',
+  cpuModel: 'cpu',
+  balloonMiB: 'balloon',
+  displayMemoryMiB: 'display-memory',
+  bootOrder: 'boot',
+  startDelaySeconds: 'start-delay',
+} as const;
 
 /** One line of an exec's answer: output as base64, then the command's own exit code. */
 export const ExecLine = Type.Union([
@@ -33,6 +72,21 @@ export const ExecLine = Type.Union([
   Type.Object({ error: Type.Object({ code: Type.String(), message: Type.String(), hint: Type.String() }, closed) }, closed),
 ]);
 export type ExecLine = Type.Static<typeof ExecLine>;
+
+/** An order to a VM's power that takes nothing but the VM. */
+function power(verb: 'pause' | 'resume' | 'reset' | 'suspend' | 'discard', summary: string) {
+  return endpoint({
+    method: 'POST',
+    path: `/vms/:vm/${verb}`,
+    params: VmParams,
+    result: Task,
+    answer: 'task',
+    errors: ['vm.not-found', 'vm.wrong-state', 'vm.unsupported', 'hypervisor.failed'],
+    permission: 'VM.PowerMgmt',
+    summary,
+    cli: { words: ['vm', verb], positional: ['vm'] },
+  });
+}
 
 export const vmEndpoints = {
   'vm.create': endpoint({
@@ -54,7 +108,38 @@ export const vmEndpoints = {
     ],
     permission: 'VM.Allocate',
     summary: 'Make a VM',
-    cli: { words: ['vm', 'create'], positional: ['name'], flags: { memoryMiB: 'memory', diskGiB: 'disk' } },
+    cli: { words: ['vm', 'create'], positional: ['name'], flags: { ...settingFlags, diskGiB: 'disk' } },
+  }),
+  'vm.set': endpoint({
+    method: 'PATCH',
+    path: '/vms/:vm',
+    params: VmParams,
+    body: VmSet,
+    result: Task,
+    answer: 'task',
+    errors: [
+      'vm.not-found',
+      'vm.wrong-state',
+      'vm.name-taken',
+      'vm.spec-invalid',
+      'storage.volume-not-found',
+      'storage.volume-refused',
+      'hypervisor.failed',
+    ],
+    permission: 'VM.Config',
+    summary: 'Change a VM; what a running one cannot take is pending until its next start',
+    cli: { words: ['vm', 'set'], positional: ['vm'], flags: settingFlags },
+  }),
+  'vm.revert': endpoint({
+    method: 'POST',
+    path: '/vms/:vm/revert',
+    params: VmParams,
+    result: Task,
+    answer: 'task',
+    errors: ['vm.not-found', 'vm.wrong-state'],
+    permission: 'VM.Config',
+    summary: 'Take back the changes that are pending',
+    cli: { words: ['vm', 'revert'], positional: ['vm'] },
   }),
   'vm.list': endpoint({
     method: 'GET',
@@ -119,13 +204,18 @@ export const vmEndpoints = {
     summary: 'Take the power away from a VM',
     cli: { words: ['vm', 'stop'], positional: ['vm'] },
   }),
+  'vm.pause': power('pause', 'Halt the processors of a running VM, which keeps its memory'),
+  'vm.resume': power('resume', 'Let a paused VM go on'),
+  'vm.reset': power('reset', 'Press the reset button: the guest starts anew, without being asked'),
+  'vm.suspend': power('suspend', 'Write the memory to disk and stop; the next start goes on from there'),
+  'vm.discard': power('discard', 'Throw the memory of a suspended VM away: its next start boots'),
   'vm.destroy': endpoint({
     method: 'DELETE',
     path: '/vms/:vm',
     params: VmParams,
     result: Task,
     answer: 'task',
-    errors: ['vm.not-found', 'vm.wrong-state'],
+    errors: ['vm.not-found', 'vm.wrong-state', 'vm.protected'],
     permission: 'VM.Allocate',
     summary: 'Delete a stopped VM with its disks and snapshots',
     cli: { words: ['vm', 'destroy'], positional: ['vm'] },

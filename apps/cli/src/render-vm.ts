@@ -1,0 +1,85 @@
+import type { Vm, VmDisk } from '@nakhoda/schema';
+
+import { duration, keyValues, mebibytes, moment, printable, textTable } from './text.ts';
+
+/** A VM as `vm show` prints it: its facts, then what is pending, then its notes. */
+export function renderVm(vm: Vm): string {
+  const facts = keyValues([
+    ['vmid', String(vm.vmid)],
+    ['name', vm.name],
+    ['node', vm.node],
+    ['hypervisor', vm.hypervisor],
+    ['state', stateText(vm)],
+    ['execution', vm.execution === undefined ? '' : `${vm.execution.mode}: ${vm.execution.reason}`],
+    ['processors', processorText(vm)],
+    ['memory', vm.balloonMiB > 0 ? `${mebibytes(vm.memoryMiB)}, can shrink to ${mebibytes(vm.balloonMiB)}` : mebibytes(vm.memoryMiB)],
+    ['machine', `${vm.machine}, ${vm.firmware}${vm.secureBoot ? ' with secure boot' : ''}${vm.tpm ? ', TPM 2.0' : ''}`],
+    ['display', vm.display === 'none' ? 'none' : `${vm.display}, ${mebibytes(vm.displayMemoryMiB)}`],
+    ...vm.disks.map((disk): [string, string] => [disk.slot, diskText(disk)]),
+    ['cdrom', vm.cdrom ?? ''],
+    ...vm.nics.map((nic): [string, string] => [nic.slot, `${nic.network}, ${nic.mac}, ${nic.model}${nic.linkUp ? '' : ', cable pulled'}`]),
+    ['boot order', vm.bootOrder.join(', ')],
+    ['host devices', vm.hostDevices.join(', ')],
+    ['watchdog', vm.watchdog === 'none' ? '' : vm.watchdog],
+    ['addresses', vm.addresses.join(', ')],
+    ['uptime', vm.uptimeSeconds > 0 ? duration(vm.uptimeSeconds) : ''],
+    ['snapshot', vm.currentSnapshot ?? ''],
+    ['process', vm.pid === undefined ? '' : String(vm.pid)],
+    ['options', optionText(vm)],
+    ['folder', vm.folder],
+    ['tags', vm.tags.join(', ')],
+    ['uuid', vm.uuid],
+    ['created', moment(vm.createdAt)],
+  ]);
+  return [facts, pendingText(vm), vm.notes === '' ? null : `Notes\n${printableLines(vm.notes)}`]
+    .filter((part) => part !== null)
+    .join('\n\n');
+}
+
+function stateText(vm: Vm): string {
+  const state = vm.suspended ? `${vm.state}, suspended to disk` : vm.state;
+  return vm.stateReason === undefined ? state : `${state}: ${vm.stateReason}`;
+}
+
+function processorText(vm: Vm): string {
+  const count = vm.sockets === 1 ? `${vm.cores}` : `${vm.sockets * vm.cores} (${vm.sockets} sockets of ${vm.cores})`;
+  const limit = vm.cpuLimit > 0 ? `, at most ${vm.cpuLimit} of the host's` : '';
+  const shares = vm.cpuShares === 100 ? '' : `, shares ${vm.cpuShares}`;
+  return `${count}, model ${vm.cpuModel}${limit}${shares}`;
+}
+
+function diskText(disk: VmDisk): string {
+  const limits = [disk.iopsLimit > 0 ? `${disk.iopsLimit} IOPS` : '', disk.mbpsLimit > 0 ? `${disk.mbpsLimit} MB/s` : ''];
+  return [
+    ...[`${disk.sizeGiB} GiB`, disk.format, disk.bus, `cache ${disk.cache}`],
+    ...[disk.ssd ? 'SSD' : '', disk.discard ? 'discard' : '', ...limits, disk.volume],
+  ]
+    .filter((part) => part !== '')
+    .join(', ');
+}
+
+function optionText(vm: Vm): string {
+  return [
+    vm.autostart
+      ? `starts with the host (order ${vm.startOrder}${vm.startDelaySeconds > 0 ? `, then ${vm.startDelaySeconds} s` : ''})`
+      : '',
+    vm.crashPolicy === 'restart' ? 'restarted after a crash' : '',
+    vm.protection ? 'protected' : '',
+  ]
+    .filter((part) => part !== '')
+    .join(', ');
+}
+
+function pendingText(vm: Vm): string | null {
+  if (vm.pending.length === 0) return null;
+  const rows = vm.pending.map(({ field, running, wanted }) => [field, valueText(running), valueText(wanted)]);
+  return `Pending until the next start (nakhoda vm revert ${vm.name} takes it back)\n${textTable(['FIELD', 'RUNNING', 'WANTED'], rows)}`;
+}
+
+function valueText(value: unknown): string {
+  return value === null ? '-' : printable(typeof value === 'string' ? value : JSON.stringify(value));
+}
+
+function printableLines(text: string): string {
+  return text.split('\n').map(printable).join('\n');
+}

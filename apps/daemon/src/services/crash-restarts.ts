@@ -1,0 +1,54 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
+import { toNakhodaError } from '@nakhoda/schema';
+
+import type { Services } from './context.ts';
+import { type CrashHistory, planRestart } from './restart-plan.ts';
+
+/** Restarts crashed VMs whose crash policy says so. */
+export interface CrashRestarts {
+  /** Looks at every VM; cheap, and harmless to repeat. */
+  look(): void;
+}
+
+/** @param signal ends the waiting restarts */
+export function createCrashRestarts(services: Services, signal: AbortSignal): CrashRestarts {
+  const { inventory, engine, log } = services;
+  const histories = new Map<number, CrashHistory>();
+  const waiting = new Set<number>();
+
+  const isDue = (vmid: number): boolean => {
+    const record = inventory.byVmid(vmid);
+    return record?.spec.crashPolicy === 'restart' && inventory.state(vmid) === 'crashed' && !engine.isLocked(`vm/${vmid}`);
+  };
+
+  const restart = async (vmid: number): Promise<void> => {
+    const { at, history } = planRestart(histories.get(vmid) ?? null, Date.now());
+    const pauseMs = at - Date.now();
+    if (pauseMs > 0) {
+      log(`VM ${vmid} crashed; it is restarted in ${Math.round(pauseMs / 1000)} s`);
+      await delay(pauseMs, undefined, { signal });
+    }
+    // Somebody may have started, stopped or changed it meanwhile.
+    const record = inventory.byVmid(vmid);
+    if (!record || !isDue(vmid)) return;
+    histories.set(vmid, history);
+    const { id } = await engine.start('vm.start', { vmid, name: record.spec.name }, { user: 'crash policy' });
+    await engine.wait(id);
+  };
+
+  return {
+    look() {
+      for (const { spec } of inventory.records()) {
+        const { vmid } = spec;
+        if (waiting.has(vmid) || !isDue(vmid)) continue;
+        waiting.add(vmid);
+        restart(vmid)
+          .catch((error: unknown) => {
+            if (!signal.aborted) log(`restarting VM ${vmid}: ${toNakhodaError(error).message}`);
+          })
+          .finally(() => waiting.delete(vmid));
+      }
+    },
+  };
+}

@@ -1,0 +1,47 @@
+import { isDeepStrictEqual } from 'node:util';
+
+import type { PendingChange, VmSpec } from '@nakhoda/schema';
+
+import type { VmPlan, VmRecord } from './vm-record.ts';
+
+/** Fields that the guest's machine does not have: they are in force at once. */
+const notOfTheMachine = new Set<keyof VmSpec>([
+  ...(['vmid', 'name', 'uuid', 'node', 'hypervisor', 'createdAt'] as const),
+  ...(['autostart', 'startOrder', 'startDelaySeconds', 'crashPolicy', 'protection', 'notes', 'tags', 'folder'] as const),
+]);
+
+/** What differs between two specs in what the guest sees: one entry a field, and for disks and NICs one a field of each slot. Pure. */
+export function machineChanges(running: VmSpec, wanted: VmSpec): PendingChange[] {
+  return (Object.keys(wanted) as (keyof VmSpec)[]).flatMap((field) => {
+    if (notOfTheMachine.has(field)) return [];
+    if (field === 'disks' || field === 'nics') return deviceChanges(field, running[field], wanted[field]);
+    return isDeepStrictEqual(running[field], wanted[field]) ? [] : [{ field, running: running[field], wanted: wanted[field] }];
+  });
+}
+
+function deviceChanges(list: string, running: readonly { slot: string }[], wanted: readonly { slot: string }[]): PendingChange[] {
+  const slots = [...new Set([...running, ...wanted].map(({ slot }) => slot))].sort();
+  return slots.flatMap((slot): PendingChange[] => {
+    const before: Record<string, unknown> | undefined = running.find((device) => device.slot === slot);
+    const after: Record<string, unknown> | undefined = wanted.find((device) => device.slot === slot);
+    if (!before || !after) return [{ field: `${list}.${slot}`, running: before ?? null, wanted: after ?? null }];
+    return Object.keys(after)
+      .filter((field) => !isDeepStrictEqual(before[field], after[field]))
+      .map((field) => ({ field: `${list}.${slot}.${field}`, running: before[field] ?? null, wanted: after[field] }));
+  });
+}
+
+/** True when the machine as the hypervisor knows it would be another one: hardware, name, images or attachments. Pure. */
+export function touchesMachine(before: VmPlan, after: VmPlan): boolean {
+  return (
+    before.spec.name !== after.spec.name ||
+    before.cdromPath !== after.cdromPath ||
+    !isDeepStrictEqual(before.attachments, after.attachments) ||
+    machineChanges(before.spec, after.spec).length > 0
+  );
+}
+
+/** What the next start of the VM will bring; nothing for one that does not run. Pure. */
+export function pendingChanges(record: VmRecord, alive: boolean): PendingChange[] {
+  return alive && record.active ? machineChanges(record.active.spec, record.spec) : [];
+}

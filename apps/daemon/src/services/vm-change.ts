@@ -1,0 +1,67 @@
+import type { VmSet, VmSpec } from '@nakhoda/schema';
+import { NakhodaError } from '@nakhoda/schema';
+
+import type { VmPlan, VmRecord } from './vm-record.ts';
+
+/** What the planner of a change has to know; all of it observed before. */
+export interface ChangeFacts {
+  /** Lower case names of the other VMs. */
+  takenNames: ReadonlySet<string>;
+  /** Path of the image that the request's `cdrom` names; null for an empty drive, and where it names none. */
+  cdromPath: string | null;
+  hostMemoryMiB: number;
+}
+
+/**
+ * A VM's plan as a request wants it: what the request does not name stays. Pure.
+ * @throws NakhodaError `vm.name-taken`, `vm.spec-invalid`
+ */
+export function planVmSet({ spec, attachments, cdromPath }: VmRecord, request: VmSet, facts: ChangeFacts): VmPlan {
+  const { name, cdrom, ...fields } = request;
+  if (name !== undefined && facts.takenNames.has(name.toLowerCase())) {
+    throw new NakhodaError('vm.name-taken', {
+      message: `A VM called ${name} exists already.`,
+      hint: 'Choose another name. `nakhoda vm list` shows all of them.',
+    });
+  }
+  if (fields.memoryMiB !== undefined && fields.memoryMiB > facts.hostMemoryMiB) {
+    throw new NakhodaError('vm.spec-invalid', {
+      message: `${fields.memoryMiB} MiB are more memory than this host has: ${facts.hostMemoryMiB} MiB.`,
+      hint: 'Choose less --memory.',
+    });
+  }
+  const wanted: VmSpec = {
+    ...spec,
+    ...fields,
+    ...(name === undefined ? {} : { name }),
+    ...(cdrom === undefined ? {} : { cdrom: cdrom === 'none' ? null : cdrom }),
+    ...(fields.tags === undefined ? {} : { tags: [...new Set(fields.tags)].sort() }),
+  };
+  return { spec: wanted, attachments, cdromPath: cdrom === undefined ? cdromPath : facts.cdromPath };
+}
+
+/**
+ * The record of a VM whose plan changes: while it runs, what it was started with is kept beside it. Pure.
+ * @param alive whether a run with the present plan goes on
+ */
+export function changedRecord(record: VmRecord, plan: VmPlan, options: { alive: boolean; touches: boolean }): VmRecord {
+  const active = record.active ?? (options.touches ? planOf(record) : undefined);
+  return { ...plan, ...(options.alive && active ? { active } : {}) };
+}
+
+function planOf({ spec, attachments, cdromPath }: VmRecord): VmPlan {
+  return { spec, attachments, cdromPath };
+}
+
+/** The record with its pending changes taken back; what is in force at once, such as notes, stays. Pure. */
+export function revertedRecord(record: VmRecord): VmRecord {
+  const { active } = record;
+  if (!active) return record;
+  const { name, autostart, startOrder, startDelaySeconds, crashPolicy, protection, notes, tags, folder } = record.spec;
+  return {
+    ...active,
+    // The hypervisor knows it under its former name until the next start.
+    ...(name === active.spec.name ? {} : { active }),
+    spec: { ...active.spec, name, autostart, startOrder, startDelaySeconds, crashPolicy, protection, notes, tags, folder },
+  };
+}
