@@ -47,6 +47,7 @@ export function createQemuDriver(options: QemuDriverOptions): Driver {
     pause: true,
     reset: true,
     suspend: false,
+    hotplug: [],
     hardware: fixedHardware,
     maxCores: Math.min(maxCores, Math.max(availableParallelism() * 4, 4)),
     minMemoryMiB: 16,

@@ -17,6 +17,7 @@ const interpreter: Capabilities = {
   pause: true,
   reset: true,
   suspend: true,
+  hotplug: [],
   hardware: support,
   maxCores: 1,
   minMemoryMiB: 4,

@@ -158,6 +158,7 @@ export interface Driver {
   /** The reset button of a running or paused VM: the guest starts anew in the same process, and runs. */
   readonly reset?: (ctx: DriverContext, options: { vmid: number }) => Promise<void>;
   readonly suspend?: SuspendFacet;
+  readonly hotplug?: HotplugFacet;
   readonly snapshots?: SnapshotFacet;
   readonly serial?: SerialFacet;
   readonly guest?: GuestFacet;
@@ -177,6 +178,19 @@ export interface SuspendFacet {
   suspend(ctx: DriverContext, options: { vmid: number }): Promise<void>;
   /** Throws the memory away: the next start boots. Idempotent. */
   discard(ctx: DriverContext, options: { vmid: number }): Promise<void>;
+}
+
+/** Changes that a running VM takes without a restart. */
+export interface HotplugFacet {
+  /**
+   * Brings a running VM as near to the spec as it goes without a restart; what is that way already stays untouched, so
+   * the call is idempotent. Disks that are new are made first, as in `define`; images of disks that go are kept.
+   * What could not be done is told by field, in the words of the API's `pending`: `memoryMiB`, `cdrom`, `disks.disk1`
+   * (to come or to go), `disks.disk1.sizeBytes`, `nics.net0.linkUp`. A change that the guest or hypervisor refuses is
+   * left undone as a whole, told with its reason, and counts as pending. From then on the machine is recorded as it is.
+   * @throws NakhodaError `vm.wrong-state` when it does not run; `vm.spec-invalid`
+   */
+  change(ctx: DriverContext, options: { spec: MachineSpec }): Promise<{ pending: { field: string; reason: string }[] }>;
 }
 
 /** Points in a VM's tree. */

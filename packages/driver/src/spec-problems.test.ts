@@ -17,6 +17,7 @@ const capabilities: Capabilities = {
   pause: true,
   reset: true,
   suspend: false,
+  hotplug: [],
   hardware: fixedHardware,
   maxCores: 4,
   minMemoryMiB: 16,

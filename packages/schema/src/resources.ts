@@ -184,6 +184,9 @@ export const Capabilities = Type.Object(
     pause: Type.Boolean(),
     reset: Type.Boolean(),
     suspend: Type.Boolean({ description: 'suspend to disk' }),
+    hotplug: Type.Array(Type.String(), {
+      description: 'what a running VM takes without a restart: disks, nics, cdrom, linkUp, diskSize, memoryMiB, cores',
+    }),
     hardware: HardwareSupport,
     maxCores: Type.Integer(),
     minMemoryMiB: Type.Integer(),

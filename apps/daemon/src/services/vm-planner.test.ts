@@ -19,6 +19,7 @@ const facts: VmPlanFacts = {
     pause: true,
     reset: true,
     suspend: false,
+    hotplug: [],
     hardware: fixedHardware,
     maxCores: 8,
     minMemoryMiB: 32,

@@ -27,6 +27,7 @@ export async function declaration(t: TestContext, bench: Bench): Promise<void> {
     assert.equal(driver.pause !== undefined, capabilities.pause, 'pause');
     assert.equal(driver.reset !== undefined, capabilities.reset, 'reset');
     assert.equal(driver.suspend !== undefined, capabilities.suspend, 'suspend');
+    assert.equal(driver.hotplug !== undefined, capabilities.hotplug.length > 0, 'hotplug');
     assert.equal(driver.serial !== undefined, capabilities.serial, 'serial');
     assert.equal(driver.guest !== undefined, capabilities.guest !== null, 'guest');
     assert.ok(capabilities.maxCores >= 1, 'maxCores');
