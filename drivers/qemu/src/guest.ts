@@ -19,14 +19,20 @@ export function createSerialFacet(find: (vmid: number) => Promise<Machine>): Ser
 
 /** Commands and files in running guests. */
 export function createGuestFacet(find: (vmid: number) => Promise<Machine>): GuestFacet {
+  /** Null for a VM that does not run, and for one whose processors stand still: its ports would take a command all the same. */
+  const access = async (machine: Machine): Promise<GuestAccess | null> => {
+    const runState = machine.guest ? await machine.runState() : null;
+    return runState === null || runState === 'running' ? machine.guest : null;
+  };
   const reach = async (vmid: number): Promise<GuestAccess> => {
     const machine = await find(vmid);
-    if (!machine.guest) throw notRunningError(machine);
-    return machine.guest;
+    const guest = await access(machine);
+    if (!guest) throw notRunningError(machine);
+    return guest;
   };
   return {
     async ready({ signal }, { vmid, timeoutSeconds }) {
-      const { guest } = await find(vmid);
+      const guest = await access(await find(vmid));
       return guest ? guest.ready({ timeoutMs: timeoutSeconds * 1000, signal }) : null;
     },
     async exec({ signal }, { vmid, argv, timeoutSeconds, onStdout, onStderr }) {
@@ -39,7 +45,7 @@ export function createGuestFacet(find: (vmid: number) => Promise<Machine>): Gues
       await (await reach(vmid)).writeFile({ path, data, signal });
     },
     async addresses({ signal }, { vmid }) {
-      const { guest } = await find(vmid);
+      const guest = await access(await find(vmid));
       return guest ? guest.addresses({ signal }) : [];
     },
   };

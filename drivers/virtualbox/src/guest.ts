@@ -5,16 +5,18 @@ import { NakhodaError } from '@nakhoda/schema';
 import type { Console } from './consoles.ts';
 import type { Parts } from './parts.ts';
 
-/** The running guest's connections, or null when the VM does not run. @throws NakhodaError `vm.not-found` */
-async function findConsole(parts: Parts, vmid: number): Promise<Console | null> {
+/** Connections of a VM that has a process, or null. @throws NakhodaError `vm.not-found` */
+async function findConsole(parts: Parts, vmid: number, options: { paused: boolean }): Promise<Console | null> {
   const machine = await parts.machines.need(vmid);
-  const { run } = await parts.machines.view(machine);
+  const { run, status } = await parts.machines.view(machine);
+  // The ports of a guest that stands still would take a command all the same.
+  if (status.state === 'paused' && !options.paused) return null;
   if (run === null || !('run' in run) || !isAlive(run.run.process)) return null;
   return parts.consoles.attach(machine, run.run.process);
 }
 
-async function needConsole(parts: Parts, vmid: number): Promise<Console> {
-  const console = await findConsole(parts, vmid);
+async function needConsole(parts: Parts, vmid: number, options = { paused: false }): Promise<Console> {
+  const console = await findConsole(parts, vmid, options);
   if (console) return console;
   throw new NakhodaError('guest.not-running', {
     message: `VM ${vmid} does not run, so nothing in it can answer.`,
@@ -26,7 +28,7 @@ async function needConsole(parts: Parts, vmid: number): Promise<Console> {
 export function createSerial(parts: Parts): SerialFacet {
   return {
     async open(_ctx, { vmid }) {
-      const { hub } = await needConsole(parts, vmid);
+      const { hub } = await needConsole(parts, vmid, { paused: true });
       if (await hub.whenConnected(5000)) return hub.open();
       throw new NakhodaError('guest.not-running', {
         message: `VirtualBox does not answer on the serial port of VM ${vmid}.`,
@@ -41,7 +43,7 @@ export function createGuest(parts: Parts): GuestFacet {
   const signalOf = (ctx: DriverContext): { signal: AbortSignal } => ({ signal: ctx.signal });
   return {
     async ready(ctx, { vmid, timeoutSeconds }) {
-      const console = await findConsole(parts, vmid);
+      const console = await findConsole(parts, vmid, { paused: false });
       return console === null ? null : console.access.ready({ timeoutMs: timeoutSeconds * 1000, ...signalOf(ctx) });
     },
     async exec(ctx, { vmid, argv, timeoutSeconds, onStdout, onStderr }) {
@@ -55,7 +57,7 @@ export function createGuest(parts: Parts): GuestFacet {
       return (await needConsole(parts, vmid)).access.writeFile({ path, data, ...signalOf(ctx) });
     },
     async addresses(ctx, { vmid }) {
-      const console = await findConsole(parts, vmid);
+      const console = await findConsole(parts, vmid, { paused: false });
       return console === null ? [] : console.access.addresses(signalOf(ctx));
     },
   };
