@@ -18,6 +18,7 @@ const examples: Readonly<Record<string, string>> = {
   'vm start': 'nakhoda vm start web',
   'vm shutdown': 'nakhoda vm shutdown web --timeout 60',
   'vm stop': 'nakhoda vm stop 100',
+  'vm import': 'nakhoda vm import /srv/old/web.vmdk --hypervisor qemu --name web --memory 1024 --network lab',
   'vm set': 'nakhoda vm set web --memory 1024 --autostart yes --tags lab,week-3',
   'vm revert': 'nakhoda vm revert web',
   'vm suspend': 'nakhoda vm suspend web',

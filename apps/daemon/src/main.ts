@@ -22,6 +22,7 @@ import { snapshotHandlers } from './handlers/snapshot.ts';
 import { systemHandlers } from './handlers/system.ts';
 import { taskHandlers } from './handlers/task.ts';
 import { vmChangeHandlers } from './handlers/vm-change.ts';
+import { vmImportHandlers } from './handlers/vm-import.ts';
 import { vmHandlers } from './handlers/vm.ts';
 import { buildServer } from './http/build-server.ts';
 import type { Handlers } from './http/handlers.ts';
@@ -69,6 +70,7 @@ async function run(config: DaemonConfig): Promise<void> {
     ...sessionHandlers(login),
     ...vmHandlers(services),
     ...vmChangeHandlers(services),
+    ...vmImportHandlers(services),
     ...snapshotHandlers(services),
     ...networkHandlers(services),
     ...taskHandlers(services),

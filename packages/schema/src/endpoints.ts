@@ -4,6 +4,7 @@ import { sessionEndpoints } from './endpoints/session.ts';
 import { snapshotEndpoints } from './endpoints/snapshot.ts';
 import { systemEndpoints } from './endpoints/system.ts';
 import { taskEndpoints } from './endpoints/task.ts';
+import { vmImportEndpoints } from './endpoints/vm-import.ts';
 import { vmEndpoints } from './endpoints/vm.ts';
 
 /** Every endpoint, by its id. The id is the API's operation id and the handler's name. */
@@ -11,6 +12,7 @@ export const endpoints = {
   ...systemEndpoints,
   ...sessionEndpoints,
   ...vmEndpoints,
+  ...vmImportEndpoints,
   ...snapshotEndpoints,
   ...networkEndpoints,
   ...taskEndpoints,

@@ -50,6 +50,7 @@ export const errorTable = {
   'storage.volume-refused': { status: 422, meaning: 'The image is not what it must be: wrong format, or it names other files.' },
   'storage.too-large': { status: 422, meaning: 'The disk is larger than the pool.' },
   'storage.failed': { status: 500, meaning: 'The storage could not do what was asked.' },
+  'import.unreadable': { status: 422, meaning: 'The description of a VM to be imported cannot be read.' },
   'hypervisor.not-found': { status: 404, meaning: 'This node has no hypervisor of that name.' },
   'hypervisor.unusable': { status: 409, meaning: 'The hypervisor cannot run VMs on this host; the message says why.' },
   'hypervisor.timeout': { status: 504, meaning: 'A hypervisor program did not answer within its time limit.' },

@@ -13,6 +13,7 @@ export * from './endpoints.ts';
 export type * from './endpoint-types.ts';
 export * from './describe-allowed.ts';
 export * from './endpoints/vm.ts';
+export * from './endpoints/vm-import.ts';
 export * from './endpoints/network.ts';
 export * from './endpoints/task.ts';
 export * from './endpoints/system.ts';

@@ -11,7 +11,6 @@ export interface VmCreateInput {
 
 /** Reserves the name and vmid, makes the machine and its disks, and starts it when that was asked for. */
 export function vmCreateSaga(services: Services): TaskKind<VmCreateInput, object, { vmid: number; name: string }> {
-  const { inventory, hypervisors, networks, config } = services;
   return {
     kind: 'vm.create',
     title: ({ record }) => `Make ${record.spec.name} (${record.spec.vmid}) on ${record.spec.hypervisor}`,
@@ -21,33 +20,43 @@ export function vmCreateSaga(services: Services): TaskKind<VmCreateInput, object
     initialState: () => ({}),
     steps: ({ record, start }) => {
       const { vmid } = record.spec;
-      const reserve: Step<VmCreateInput, object> = {
-        name: 'reserve the name and vmid',
-        do: async () => {
-          const nics = record.spec.nics.map((nic) => nic.network);
-          networks.requireUsable(nics);
-          await inventory.add(record);
-          // Again: a task that began to delete one meanwhile may not have seen this VM.
-          networks.requireUsable(nics);
-        },
-        undo: async () => {
-          inventory.promisedVmids.delete(vmid);
-          // A record of the same vmid that somebody else made is not ours to remove.
-          if (inventory.byVmid(vmid)?.spec.uuid === record.spec.uuid) await inventory.remove(vmid);
-        },
-      };
-      const define: Step<VmCreateInput, object> = {
-        name: 'define the machine and its disks',
-        do: async (ctx) => {
-          await hypervisors.driver(record.spec.hypervisor).define(ctx, { spec: toMachineSpec(record, config.folders) });
-          await inventory.refresh(vmid);
-        },
-        undo: async (ctx) => {
-          await hypervisors.driver(record.spec.hypervisor).undefine(ctx, { vmid });
-          await removeVmFolders(vmFolders(config.folders, vmid));
-        },
-      };
-      return [reserve, define, ...(start ? startSteps<VmCreateInput>(services, vmid) : [])];
+      return [reserveStep(services, record), defineStep(services, record), ...(start ? startSteps<VmCreateInput>(services, vmid) : [])];
+    },
+  };
+}
+
+/** Writes the VM's record; the name and vmid are its own from then on. */
+export function reserveStep<I>({ inventory, networks }: Services, record: VmRecord): Step<I, object> {
+  const { vmid } = record.spec;
+  return {
+    name: 'reserve the name and vmid',
+    do: async () => {
+      const nics = record.spec.nics.map((nic) => nic.network);
+      networks.requireUsable(nics);
+      await inventory.add(record);
+      // Again: a task that began to delete one meanwhile may not have seen this VM.
+      networks.requireUsable(nics);
+    },
+    undo: async () => {
+      inventory.promisedVmids.delete(vmid);
+      // A record of the same vmid that somebody else made is not ours to remove.
+      if (inventory.byVmid(vmid)?.spec.uuid === record.spec.uuid) await inventory.remove(vmid);
+    },
+  };
+}
+
+/** Makes the machine known to its hypervisor, with the disks that are missing. */
+export function defineStep<I>({ inventory, hypervisors, config }: Services, record: VmRecord): Step<I, object> {
+  const { vmid, hypervisor } = record.spec;
+  return {
+    name: 'define the machine and its disks',
+    do: async (ctx) => {
+      await hypervisors.driver(hypervisor).define(ctx, { spec: toMachineSpec(record, config.folders) });
+      await inventory.refresh(vmid);
+    },
+    undo: async (ctx) => {
+      await hypervisors.driver(hypervisor).undefine(ctx, { vmid });
+      await removeVmFolders(vmFolders(config.folders, vmid));
     },
   };
 }

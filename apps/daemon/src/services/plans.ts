@@ -3,12 +3,12 @@ import { totalmem } from 'node:os';
 
 import { checkVolume, findTinyIso, planNetwork, poolUsage, readHostNetwork } from '@nakhoda/host';
 import type { Driver } from '@nakhoda/driver';
-import { NakhodaError, type NetworkCreate, type NetworkSpec, type VmCreate, type VmSet } from '@nakhoda/schema';
+import { NakhodaError, type NetworkCreate, type NetworkSpec, type VmCreate, type VmSet, type VmSpec } from '@nakhoda/schema';
 
 import type { Services } from './context.ts';
 import { quietContext } from './hypervisors.ts';
 import { planVmSet } from './vm-change.ts';
-import { planVm } from './vm-planner.ts';
+import { planVm, type VmPlanFacts } from './vm-planner.ts';
 import { toMachineSpec, type VmPlan, type VmRecord } from './vm-record.ts';
 
 /** The one pool there is: the data folder. */
@@ -19,13 +19,19 @@ export const localPool = 'local';
  * @throws NakhodaError
  */
 export async function planNewVm(services: Services, request: VmCreate): Promise<VmRecord> {
-  const { inventory, networks, hypervisors, config } = services;
+  const { hypervisors } = services;
   const driver = await hypervisors.usable(request.hypervisor);
   const cdromPath = request.cdrom === undefined ? null : await resolveCdrom(services, request.cdrom);
+  const spec = planVm(request, await planFacts(services, driver));
+  return promiseRecord(services, driver, spec, cdromPath);
+}
+
+/** What the planners of new VMs have to know, observed now. */
+export async function planFacts({ inventory, networks, config }: Services, driver: Driver): Promise<VmPlanFacts> {
   const pool = await poolUsage(config.folders.images);
   const [a = 0, b = 0, c = 0] = randomBytes(3);
   const records = inventory.records();
-  const spec = planVm(request, {
+  return {
     node: config.node,
     capabilities: driver.capabilities(),
     takenVmids: new Set([...records.map((record) => record.spec.vmid), ...inventory.promisedVmids]),
@@ -36,7 +42,15 @@ export async function planNewVm(services: Services, request: VmCreate): Promise<
     uuid: randomUUID(),
     macBytes: [a, b, c],
     now: new Date().toISOString(),
-  });
+  };
+}
+
+/**
+ * The record of a planned VM, with its vmid and ports promised to it, when its driver finds no fault in it.
+ * @throws NakhodaError `vm.spec-invalid`
+ */
+export async function promiseRecord(services: Services, driver: Driver, spec: VmSpec, cdromPath: string | null): Promise<VmRecord> {
+  const { inventory, networks } = services;
   inventory.promisedVmids.add(spec.vmid);
   try {
     const attachments = await networks.planAttachments({ spec, cdromPath }, driver.capabilities().nicBackends);

@@ -137,6 +137,6 @@ function checkLimits(wanted: { cores: number; memoryMiB: number; hypervisor: Hyp
 }
 
 /** Locally administered unicast; `02:4e:4b` marks Nakhoda's ("NK"). */
-function macAddress(bytes: readonly [number, number, number]): string {
+export function macAddress(bytes: readonly [number, number, number]): string {
   return ['02', '4e', '4b', ...bytes.map((byte) => byte.toString(16).padStart(2, '0'))].join(':');
 }
