@@ -10,7 +10,8 @@ const longestQuote = 60;
  * @throws UsageError naming the label, the value and what is allowed
  */
 export function readFieldValue(schema: FieldSchema, label: string, text: string): unknown {
-  const hint = `Give ${label} as: ${describeAllowed(schema)}.`;
+  const allowed = schema.type === 'boolean' ? 'yes or no' : describeAllowed(schema);
+  const hint = `Give ${label} as: ${allowed}.`;
   const refuse = (why: string): never => {
     throw new UsageError(`${label} is ${quote(text)}, which is ${why}.`, hint);
   };

@@ -50,3 +50,25 @@ test('integers are sent as numbers', () => {
   assert.deepEqual(requestOf(command, { limit: '5' }), { query: { limit: 5 } });
   assert.throws(() => requestOf(command, { limit: '0' }), { name: 'UsageError', message: '--limit is "0", which is too small.' });
 });
+
+test('a change takes lists and yes or no, and is of something', () => {
+  const command = tableCommand('vm.set', endpointTable['vm.set']);
+  assert.ok(command);
+  const read = (texts: Record<string, string>) => requestOf(command, { vm: 'web', ...texts }).body;
+  assert.deepEqual(read({ tags: 'lab, week-3', autostart: 'no', protection: 'yes', folder: '' }), {
+    tags: ['lab', 'week-3'],
+    autostart: false,
+    protection: true,
+    folder: '',
+  });
+  assert.deepEqual(read({ tags: '' }), { tags: [] });
+  const refusals: [Record<string, string>, RegExp][] = [
+    [{}, /Nothing to change was given/],
+    [{ autostart: 'true' }, /neither yes nor no/],
+    [{ tags: 'Lab' }, /--tags is "Lab"/],
+    [{ tags: 'a,,b' }, /--tags is ""/],
+    [{ hostDevices: 'usb:1' }, /--host-devices is "usb:1"/],
+    [{ bootOrder: 'cdrom,floppy' }, /--boot is "floppy"/],
+  ];
+  for (const [texts, message] of refusals) assert.throws(() => read(texts), { name: 'UsageError', message }, JSON.stringify(texts));
+});

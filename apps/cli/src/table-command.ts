@@ -3,6 +3,7 @@ import type { Fields, PlainEndpoint, RequestParts } from '@nakhoda/client';
 import { allowedConstants, describeAllowed, type FieldSchema } from '@nakhoda/schema/describe-allowed';
 
 import { readFieldValue } from './field-value.ts';
+import { UsageError } from './usage-error.ts';
 
 type PartName = 'params' | 'query' | 'body';
 
@@ -26,6 +27,8 @@ export interface TableCommand {
   readonly words: readonly string[];
   readonly summary: string;
   readonly fields: readonly CommandField[];
+  /** It changes what is there: at least one flag has to be given. */
+  readonly isChange: boolean;
 }
 
 /** The command of an endpoint, or null when the table offers none. Positional fields come first, in their order. */
@@ -49,7 +52,13 @@ export function tableCommand(id: EndpointId, endpoint: PlainEndpoint): TableComm
     }),
   );
   const rank = (field: CommandField) => (field.positional ? order.indexOf(field.name) : order.length);
-  return { id, words: cli.words, summary: endpoint.summary, fields: fields.sort((one, other) => rank(one) - rank(other)) };
+  return {
+    id,
+    words: cli.words,
+    summary: endpoint.summary,
+    fields: fields.sort((one, other) => rank(one) - rank(other)),
+    isChange: endpoint.method === 'PATCH',
+  };
 }
 
 function partFields(
@@ -82,9 +91,10 @@ function placeholderOf(name: string, schema: FieldSchema): string {
 
 /** The field's line in the help. */
 export function describeField(field: CommandField): string {
-  return field.schema.type === 'boolean' && field.placeholder === null
-    ? (field.schema.description ?? 'yes or no')
-    : describeAllowed(field.schema);
+  const { type, description } = field.schema;
+  if (type !== 'boolean') return describeAllowed(field.schema);
+  if (field.placeholder === null || description === undefined) return description ?? 'yes or no';
+  return `yes or no: ${description}`;
 }
 
 /**
@@ -98,6 +108,13 @@ export function requestOf(command: TableCommand, texts: Readonly<Record<string, 
     const text = texts[field.name];
     if (text === undefined) continue;
     parts[field.part][field.name] = typeof text === 'string' ? readFieldValue(field.schema, field.label, text) : text;
+  }
+  // Only a change of something has a body of which nothing is required and something must be given.
+  if (command.isChange && Object.keys(parts.body).length === 0) {
+    throw new UsageError(
+      'Nothing to change was given.',
+      `Give at least one flag; ${['nakhoda', ...command.words].join(' ')} --help tells them.`,
+    );
   }
   const filled = Object.entries(parts).filter(([part]) => command.fields.some((field) => field.part === part));
   return Object.fromEntries(filled);

@@ -80,7 +80,10 @@ export function vmHandlers(services: Services): VmHandlers {
       if (!allowsAction(inventory.state(vmid), 'exec')) {
         throw new NakhodaError('guest.not-running', {
           message: `${name} is ${inventory.state(vmid)}, so nothing in it can run a command.`,
-          hint: `Start it first: nakhoda vm start ${name}`,
+          hint:
+            inventory.state(vmid) === 'paused'
+              ? `Let it go on first: nakhoda vm resume ${name}`
+              : `Start it first: nakhoda vm start ${name}`,
         });
       }
       const { guest } = hypervisors.driver(hypervisor);
