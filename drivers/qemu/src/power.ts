@@ -29,7 +29,8 @@ export function createReset(find: (vmid: number) => Promise<Machine>): NonNullab
     await machine.turns.run(async () => {
       const qmp = await commandable(machine, 'reset');
       await qmp.execute('system_reset', {});
-      // The agent that answered is gone, and what it was in the middle of with it.
+      // The agent and the shell that answered are gone, and what they were in the middle of with them.
+      machine.hub?.note('the VM was reset');
       machine.resetGuest();
       await qmp.execute('cont', {});
       machine.emit('state');

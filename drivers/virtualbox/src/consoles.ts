@@ -31,11 +31,18 @@ export class Consoles {
       logPath: runPaths(runtimeDirectory).serialLog,
       isAlive: () => isAlive(process),
     });
-    const agent = createGuestAgent({ socketPath: agentSocket(runtimeDirectory), channel: 'uart' });
-    const access = createGuestAccess({ agent, serial: createSerialShell(hub), serialIsFree: () => hub.sessionCount === 0 });
-    const console = { process, hub, agent, access };
+    const console = { process, hub, ...reach(machine, hub) };
     this.#consoles.set(machine.vmid, console);
     return console;
+  }
+
+  /** After a reset of the VM: whoever answered in its guest is gone, and who comes is a stranger. */
+  reset(machine: KnownMachine): void {
+    const console = this.#consoles.get(machine.vmid);
+    if (!console) return;
+    console.agent.close();
+    console.hub.note('the VM was reset');
+    this.#consoles.set(machine.vmid, { ...console, ...reach(machine, console.hub) });
   }
 
   detach(vmid: number): void {
@@ -48,4 +55,9 @@ export class Consoles {
   close(): void {
     for (const vmid of [...this.#consoles.keys()]) this.detach(vmid);
   }
+}
+
+function reach({ spec }: KnownMachine, hub: SerialHub): { agent: GuestAgent; access: GuestAccess } {
+  const agent = createGuestAgent({ socketPath: agentSocket(spec.runtimeDirectory), channel: 'uart' });
+  return { agent, access: createGuestAccess({ agent, serial: createSerialShell(hub), serialIsFree: () => hub.sessionCount === 0 }) };
 }

@@ -39,6 +39,7 @@ export function createReset(parts: Parts, oneAtATime: OneAtATime): NonNullable<D
       const { machine, status } = await needAlive(parts, vmid, 'reset');
       if (status.state === 'paused') await control(parts, ctx, machine, 'resume');
       await control(parts, ctx, machine, 'reset');
+      parts.consoles.reset(machine);
       await untilState(parts, ctx, vmid, 'running');
     });
 }

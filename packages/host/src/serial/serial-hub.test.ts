@@ -104,3 +104,21 @@ test('the backlog keeps the last 64 KiB, the log turns over at its limit', async
   const sizes = [(await stat(logPath)).size, (await stat(`${logPath}.1`)).size];
   assert.ok(sizes.every((size) => size <= 100_000 + 65_536));
 });
+
+test('a note stands in the output for everybody, so that what was printed before is seen to be over', async () => {
+  await using directory = await folder();
+  const socketPath = join(directory.path, 's');
+  await using port = await serve(socketPath);
+  const hub = new SerialHub({ socketPath, logPath: null, isAlive: () => true });
+  await hub.whenConnected(2_000);
+  await waitFor(() => port.clients.length === 1, { timeoutMs: 2_000 });
+  let seen = '';
+  hub.open().session.onData((data) => (seen += Buffer.from(data).toString('utf8')));
+  port.current().write('tiny# ');
+  await waitFor(() => seen === 'tiny# ', { timeoutMs: 2_000 });
+  hub.note('the VM was reset');
+  assert.equal(seen, 'tiny# \r\n[nakhoda: the VM was reset]\r\n');
+  assert.equal(hub.backlog.toString('utf8'), seen);
+  hub.close();
+  hub.note('nobody is there');
+});

@@ -82,6 +82,14 @@ export class SerialHub {
     return { session, backlog: Buffer.from(this.#backlog) };
   }
 
+  /**
+   * Puts a line of our own into the output, for everybody to see: what was printed before is of a guest that is gone,
+   * and a prompt in it is none any more.
+   */
+  note(line: string): void {
+    if (!this.#closed) this.#receive(Buffer.from(`\r\n[nakhoda: ${line}]\r\n`));
+  }
+
   /** Lets go of the port and ends all sessions. Safe to call again. */
   close(): void {
     if (this.#closed) return;
