@@ -69,8 +69,8 @@ test('a libvirt domain becomes a VM: its processors, memory, disk and MAC addres
     [['52:54:00:aa:bb:cc', 'lab']],
   );
   assert.equal(vm.disks[0]?.sizeGiB, 1);
-  const { stdout } = await daemon.cli(['task', 'follow', task.id]);
-  assert.match(stdout, /Its sound is not taken over/);
+  const { stderr } = await daemon.cli(['task', 'follow', task.id]);
+  assert.match(stderr, /Its sound is not taken over/);
   // The same address twice on one network would be a fault.
   await daemon.json('vm', 'import', source, '--hypervisor', 'qemu', '--network', 'lab', '--name', 'second');
   assert.notEqual((await daemon.json<Vm>('vm', 'show', 'second')).nics[0]?.mac, '52:54:00:aa:bb:cc');

@@ -98,7 +98,7 @@ function addTableCommand(program: Command, command: TableCommand, isTask: boolea
     const parts = requestOf(command, Object.fromEntries([...positional, ...named]));
     await start(async (invocation) => {
       const { callAndPrint } = await import('./call-and-print.ts');
-      await callAndPrint(invocation, { id: command.id, parts, isTask });
+      await callAndPrint(invocation, { id: command.id, parts, isTask, showLog: command.showLog });
     });
   });
 }

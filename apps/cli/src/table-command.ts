@@ -29,6 +29,8 @@ export interface TableCommand {
   readonly fields: readonly CommandField[];
   /** It changes what is there: at least one flag has to be given. */
   readonly isChange: boolean;
+  /** See `CliCommand.showLog`. */
+  readonly showLog: boolean;
 }
 
 /** The command of an endpoint, or null when the table offers none. Positional fields come first, in their order. */
@@ -58,6 +60,7 @@ export function tableCommand(id: EndpointId, endpoint: PlainEndpoint): TableComm
     summary: endpoint.summary,
     fields: fields.sort((one, other) => rank(one) - rank(other)),
     isChange: endpoint.method === 'PATCH',
+    showLog: cli.showLog === true,
   };
 }
 

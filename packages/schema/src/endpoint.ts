@@ -28,6 +28,8 @@ export interface CliCommand {
   readonly positional?: readonly string[];
   /** Flag names that differ from the field's own: field → flag without dashes. */
   readonly flags?: Readonly<Record<string, string>>;
+  /** The task's log tells what a person should read: it is printed as it comes. */
+  readonly showLog?: true;
 }
 
 /** One record of the table that the routes, `openapi.json`, the client and the command line are made from. */

@@ -56,6 +56,6 @@ export const vmImportEndpoints = {
     // It reads whatever file of the server it is told.
     permission: 'Sys.Modify',
     summary: 'Make a VM from a disk image or a libvirt domain; its disks are copied, the source is never changed',
-    cli: { words: ['vm', 'import'], positional: ['source'], flags: { memoryMiB: 'memory' } },
+    cli: { words: ['vm', 'import'], positional: ['source'], flags: { memoryMiB: 'memory' }, showLog: true },
   }),
 };
