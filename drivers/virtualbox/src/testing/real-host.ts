@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 
 import type { Driver } from '@nakhoda/driver';
-import { cacheFolder, findVirtualBoxRuntime, waitFor } from '@nakhoda/host';
+import { cacheFolder, exec, findVirtualBoxRuntime, runtimeArgv, virtualBoxPrograms, waitFor } from '@nakhoda/host';
 import type { VirtualBoxRuntime } from '@nakhoda/host';
 
 import { createVirtualBoxDriver, programEnvironment } from '../virtualbox-driver.ts';
@@ -14,7 +14,9 @@ export interface RealHost {
   userHome: string;
   runtime: VirtualBoxRuntime | null;
   /** A fresh driver on the same data folder each time. */
-  makeDriver(options?: { callTimeoutMs?: number }): Driver;
+  makeDriver(options?: { callTimeoutMs?: number; log?: (line: string) => void }): Driver;
+  /** Uses VirtualBox as somebody else would, behind the driver's back; gives standard output. */
+  vboxManage(args: readonly string[]): Promise<string>;
   /** What is still there of its VMs, one line each, once VirtualBox's service has left. */
   leftovers(): Promise<string[]>;
   dispose(): Promise<void>;
@@ -32,6 +34,13 @@ export async function makeRealHost(): Promise<RealHost> {
     runtime,
     makeDriver: (options = {}) =>
       createVirtualBoxDriver({ userHome, folders: [folder, cache], runtime, log: (line) => console.log(`driver: ${line}`), ...options }),
+    async vboxManage(args) {
+      const argv = runtimeArgv(runtime ?? { kind: 'system', root: null, version: '' }, { binds: [folder, cache] }, [
+        `${virtualBoxPrograms}/VBoxManage`,
+        ...args,
+      ]);
+      return (await exec(argv, { env: programEnvironment(userHome) })).stdout;
+    },
     async leftovers() {
       // It leaves 5 s after its last client.
       await waitFor(async () => (await processesOf(userHome)).length === 0, { timeoutMs: 20_000, pollMs: 200 });
