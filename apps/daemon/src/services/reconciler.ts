@@ -97,17 +97,30 @@ export function createReconciler(services: Services): Reconciler {
     return running;
   };
 
-  const onEvent = async (event: DriverEvent): Promise<void> => {
-    await inventory.refresh(event.vmid);
-    const record = inventory.byVmid(event.vmid);
-    if (record) await attempt(`VM ${event.vmid}`, () => reconcileVm(record));
+  const afterChange = async (vmid: number): Promise<void> => {
+    const record = inventory.byVmid(vmid);
+    if (record) await attempt(`VM ${vmid}`, () => reconcileVm(record));
     restarts.look();
     // Not waited for: a guest that does not answer would hold up the next event.
     void learn();
   };
 
+  /**
+   * Each event's VM is looked at, and thereby published, at once; what follows from it on the host is done one VM after
+   * the other. Looks at one VM wait for each other, so that the last tells the last state.
+   */
   const follow = async (events: AsyncIterable<DriverEvent>): Promise<void> => {
-    for await (const event of events) await onEvent(event);
+    const looks = new Map<number, Promise<void>>();
+    let following: Promise<void> = Promise.resolve();
+    for await (const { vmid } of events) {
+      const look = (looks.get(vmid) ?? Promise.resolve()).then(() => inventory.refresh(vmid));
+      looks.set(vmid, look);
+      following = Promise.all([following, look]).then(() => {
+        if (looks.get(vmid) === look) looks.delete(vmid);
+        return afterChange(vmid);
+      });
+    }
+    await following;
   };
 
   /** A guest has got its address when the DHCP server has written the lease. */
