@@ -186,7 +186,7 @@ function build(options: DocumentOptions, draft: Draft): string {
             SmbiosUuidLittleEndian: { '@enabled': 'true' },
             AutoSerialNumGen: { '@enabled': 'true' },
           },
-          Network: { Adapter: [...draft.nics].filter(([, nic]) => nic.kind !== 'none').map(adapter) },
+          Network: { Adapter: [...draft.nics].map(adapter) },
           UART: {
             Port: [...draft.uarts].map(([number, uart]) => ({
               '@slot': String(number - 1),
@@ -225,6 +225,8 @@ function build(options: DocumentOptions, draft: Draft): string {
 }
 
 function adapter([number, nic]: [number, Nic]): object {
+  // Said of each: of a file that names no adapter, VirtualBox makes a machine with one on NAT.
+  if (nic.kind === 'none') return { '@slot': String(number - 1), '@enabled': 'false', '@type': '82540EM' };
   const properties = [...nic.properties].map(([name, value]) => ({ '@name': name, '@value': value }));
   return {
     '@slot': String(number - 1),

@@ -28,6 +28,11 @@ test('a machine as it was defined has none, also with snapshots', () => {
   assert.deepEqual(outsideChanges(spec, observed), []);
 });
 
+test('a CD image that is listed with another machine is no difference', () => {
+  const attachments = observed.attachments.map((drive) => (drive.type === 'DVD' ? { ...drive, baseLocation: null } : drive));
+  assert.deepEqual(outsideChanges(spec, { ...observed, attachments }), []);
+});
+
 test('every difference is told', () => {
   assert.deepEqual(outsideChanges({ ...spec, cores: 2, memoryMiB: 256, disks: [], cdrom: null, nics: [] }, observed), [
     'cores: VirtualBox has 1, Nakhoda wants 2.',

@@ -16,7 +16,9 @@ export function outsideChanges(spec: MachineSpec, observed: ObservedMachine): st
   const locations = (type: 'HardDisk' | 'DVD'): string[] =>
     observed.attachments.flatMap((attachment) => (attachment.type === type && attachment.baseLocation ? [attachment.baseLocation] : []));
   compare('disks', list(locations('HardDisk')), list(spec.disks.map(({ path }) => path)));
-  compare('CD image', list(locations('DVD')), list(spec.cdrom === null ? [] : [spec.cdrom]));
+  // An image that another VM was given first is listed in that one's file alone (7.2.22); this one's does not tell which it is.
+  const listedElsewhere = observed.attachments.some(({ mediumUuid, baseLocation }) => mediumUuid !== null && baseLocation === null);
+  if (!listedElsewhere) compare('CD image', list(locations('DVD')), list(spec.cdrom === null ? [] : [spec.cdrom]));
   compare(
     'NICs',
     list(observed.nics.map(({ number, mac }) => `net${number} ${mac}`)),
