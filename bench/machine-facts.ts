@@ -31,7 +31,10 @@ export async function readMachineFacts(): Promise<MachineFacts> {
       () => null,
     );
   const system = /^PRETTY_NAME="?([^"\n]*)/m.exec(await readFile('/etc/os-release', 'utf8'))?.[1] ?? 'unknown';
-  const [commit, changed] = [await first(['git', 'rev-parse', '--short', 'HEAD']), await first(['git', 'status', '--porcelain', '--', ':!bench'])];
+  const [commit, changed] = [
+    await first(['git', 'rev-parse', '--short', 'HEAD']),
+    await first(['git', 'status', '--porcelain', '--', ':!bench']),
+  ];
   return {
     machine: hostname(),
     system,

@@ -21,10 +21,14 @@ async function loadFigure(file: string): Promise<Figure> {
 async function measure(file: string): Promise<FigureRow[]> {
   process.stdout.write(`measuring ${basename(file, '.ts')} …\n`);
   try {
-    return await (await loadFigure(file))();
+    return await (
+      await loadFigure(file)
+    )();
   } catch (error) {
     process.exitCode = 1;
-    return [{ name: basename(file, '.ts'), value: null, unit: '', note: `it failed: ${error instanceof Error ? error.stack : String(error)}` }];
+    return [
+      { name: basename(file, '.ts'), value: null, unit: '', note: `it failed: ${error instanceof Error ? error.stack : String(error)}` },
+    ];
   }
 }
 

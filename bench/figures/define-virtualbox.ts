@@ -37,12 +37,27 @@ export async function defineVirtualbox(): Promise<FigureRow[]> {
       const indexes = Array.from({ length: chunk }, (_, index) => from + index);
       created += await timed(async () => {
         for (const index of indexes) {
-          const args = ['createvm', '--name', `hand-${index}`, '--basefolder', join(folder, 'bare'), '--ostype', 'Linux26_64', '--register'];
+          const args = [
+            'createvm',
+            '--name',
+            `hand-${index}`,
+            '--basefolder',
+            join(folder, 'bare'),
+            '--ostype',
+            'Linux26_64',
+            '--register',
+          ];
           await byHand(args);
         }
       });
       ours += await timed(() => makeVms(daemon, indexes.map(request), 1));
-      oursTogether += await timed(() => makeVms(daemon, indexes.map((index) => request(20_000 + index)), 4));
+      oursTogether += await timed(() =>
+        makeVms(
+          daemon,
+          indexes.map((index) => request(20_000 + index)),
+          4,
+        ),
+      );
     }
     const whole: number[] = [];
     for (let index = 0; index < wholeByHand; index += 1) whole.push(await timed(() => makeByHand(byHand, folder, index)));
@@ -52,7 +67,13 @@ export async function defineVirtualbox(): Promise<FigureRow[]> {
     const bare = `${seconds(created)}, ${count} × VBoxManage createvm by hand`;
     return [
       {
-        ...{ name: `define ${count} VirtualBox VMs, one after the other`, value: ours / 1000, unit: 's', against: bare, ratio: ours / created },
+        ...{
+          name: `define ${count} VirtualBox VMs, one after the other`,
+          value: ours / 1000,
+          unit: 's',
+          against: bare,
+          ratio: ours / created,
+        },
         ...{ limit: { of: 'ratio', atMost: 1 } },
         note: 'Ours are whole VMs with a disk, made by tasks through the API; by hand it is an empty machine. In turns of 25.',
       },

@@ -95,7 +95,10 @@ async function looks(daemon: DaemonProcess): Promise<FigureRow[]> {
     { name: 'vm show of a VirtualBox VM, in the daemon', value: look, unit: 'ms', against, ratio: look / hand },
     {
       ...{ name: 'vm show while VBoxSVC is stopped (SIGSTOP)', value: hungLook, unit: 'ms', against, ratio: hungLook / hand },
-      ...{ limit: { of: 'value', atMost: 50 }, note: `It answers from what it observed; the last answer was ${age} ms old and says so (observedAt).` },
+      ...{
+        limit: { of: 'value', atMost: 50 },
+        note: `It answers from what it observed; the last answer was ${age} ms old and says so (observedAt).`,
+      },
     },
   ];
 }
@@ -118,7 +121,13 @@ async function idle(daemon: DaemonProcess): Promise<FigureRow[]> {
   }
   const name = `the daemon with ${each * 2} VMs, ${running} of them running`;
   return [
-    { name: `${name}: memory`, value: kib / 1024, unit: 'MiB', limit: { of: 'value', atMost: 150 }, note: 'Resident, after all were made by it.' },
+    {
+      name: `${name}: memory`,
+      value: kib / 1024,
+      unit: 'MiB',
+      limit: { of: 'value', atMost: 150 },
+      note: 'Resident, after all were made by it.',
+    },
     {
       ...{ name: `${name}: processor`, value: share, unit: '% of a core', limit: { of: 'value', atMost: 3 } },
       note: `Over ${idleSeconds} s in which nothing happens; /proc/PID/stat, without guests. Four rounds of the reconciler are in it.`,

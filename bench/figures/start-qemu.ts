@@ -20,7 +20,14 @@ export async function startQemu(): Promise<FigureRow[]> {
   await using daemon = await startDaemon({ hypervisors: 'qemu' });
   await doTask(daemon, await daemon.client.call('network.create', { body: { name: 'lab', cidr: '10.77.0.0/24', dhcp: true } }));
   const base = { hypervisor: 'qemu', memoryMiB: 128, diskGiB: 1 } as const;
-  await makeVms(daemon, [{ ...base, name: 'plain' }, { ...base, name: 'wired', network: 'lab' }], 1);
+  await makeVms(
+    daemon,
+    [
+      { ...base, name: 'plain' },
+      { ...base, name: 'wired', network: 'lab' },
+    ],
+    1,
+  );
 
   const ours: Started[] = [];
   const wired: Started[] = [];

@@ -74,7 +74,8 @@ test('what happens to QEMU behind our back is told within 1 s', { timeout: 60_00
     const since = performance.now();
     cause();
     const seen = await waitFor(
-      async () => events.some((event) => event.vmid === vmid && event.kind === 'state') && (await driver.inspect(ctx, { vmid }))?.state === state,
+      async () =>
+        events.some((event) => event.vmid === vmid && event.kind === 'state') && (await driver.inspect(ctx, { vmid }))?.state === state,
       { timeoutMs: 1000, pollMs: 5 },
     );
     assert.ok(seen, `no state event within 1 s of ${what}, or the VM is not ${state}`);

@@ -152,7 +152,10 @@ export function planDrives(spec: MachineSpec, mode: Execution['mode']): PlannedD
 /** The controllers that hold the drives, with their number of ports. */
 export function planControllers(drives: readonly PlannedDrive[]): { name: string; type: 'PIIX4' | 'AHCI'; ports: number }[] {
   const ports = sataPorts(drives.map(({ place }) => place));
-  return [{ name: ideController, type: 'PIIX4', ports: 2 }, ...(ports === 0 ? [] : [{ name: sataController, type: 'AHCI' as const, ports }])];
+  return [
+    { name: ideController, type: 'PIIX4', ports: 2 },
+    ...(ports === 0 ? [] : [{ name: sataController, type: 'AHCI' as const, ports }]),
+  ];
 }
 
 /** The steps that bring drives and images of a registered machine in line with the spec. */

@@ -33,7 +33,11 @@ function documentOf(machine: MachineSpec, mode: 'interpreter' | 'hardware' = 'in
     name: 'nakhoda-100',
     modifyArgs: [...modifyArgs(machine).slice(2), ...more],
     controllers: planControllers(planned),
-    drives: planned.map(({ place, type, path }, index) => ({ place, type, medium: path === null ? null : { uuid: `${uuid}${index}`, path } })),
+    drives: planned.map(({ place, type, path }, index) => ({
+      place,
+      type,
+      medium: path === null ? null : { uuid: `${uuid}${index}`, path },
+    })),
     extraData: modeExtraData(mode),
     now: '2026-11-24T18:57:26.123Z',
   });
@@ -59,7 +63,12 @@ test('the file says all that the driver plans: nothing is left for modifyvm, nor
     { kind: 'bridged', interface: 'eth0' },
     { kind: 'udp-tunnel', localPort: 4001, peerPort: 4002 },
   ];
-  const nics = attachments.map((attachment, index) => ({ slot: `net${index * 2}`, mac: `52:54:00:00:00:0${index}`, attachment, ...defaultNic(support) }));
+  const nics = attachments.map((attachment, index) => ({
+    slot: `net${index * 2}`,
+    mac: `52:54:00:00:00:0${index}`,
+    attachment,
+    ...defaultNic(support),
+  }));
   const disks = [0, 1, 2, 3].map((index) => {
     const own = { slot: `disk${index}`, path: `/srv/d${index}.vdi`, format: 'vdi' as const, sizeBytes: 1 };
     return { ...own, ...defaultDisk(support) };

@@ -148,18 +148,18 @@ function build(options: DocumentOptions, draft: Draft): string {
   const media = (type: DocumentDrive['type']) => drives.filter((drive) => drive.type === type).flatMap(({ medium }) => medium ?? []);
   return builder.build({
     '?xml': { '@version': '1.0' },
-    VirtualBox: {
+    'VirtualBox': {
       '@xmlns': 'http://www.virtualbox.org/',
       '@version': '1.19-linux',
-      Machine: {
+      'Machine': {
         '@uuid': `{${uuid}}`,
         '@name': name,
         '@OSType': 'Linux26_64',
         '@snapshotFolder': 'Snapshots',
         // VirtualBox keeps whole seconds.
         '@lastStateChange': now.replace(/\.\d+Z$/, 'Z'),
-        Description: draft.description,
-        MediaRegistry: {
+        'Description': draft.description,
+        'MediaRegistry': {
           HardDisks: {
             HardDisk: media('HardDisk').map((disk) => ({
               '@uuid': `{${disk.uuid}}`,
@@ -170,8 +170,8 @@ function build(options: DocumentOptions, draft: Draft): string {
           },
           DVDImages: { Image: media('DVD').map((image) => ({ '@uuid': `{${image.uuid}}`, '@location': image.path })) },
         },
-        ExtraData: { ExtraDataItem: Object.entries(extraData).map(([key, value]) => ({ '@name': key, '@value': value })) },
-        Hardware: {
+        'ExtraData': { ExtraDataItem: Object.entries(extraData).map(([key, value]) => ({ '@name': key, '@value': value })) },
+        'Hardware': {
           Memory: { '@RAMSize': draft.memory },
           Paravirt: { '@provider': 'KVM' },
           Boot: {
@@ -207,7 +207,7 @@ function build(options: DocumentOptions, draft: Draft): string {
               '@PortCount': String(controller.ports),
               '@useHostIOCache': String(controller.type === 'PIIX4'),
               '@Bootable': 'true',
-              AttachedDevice: drives.filter(({ place }) => place.controller === controller.name).map(attachedDevice),
+              'AttachedDevice': drives.filter(({ place }) => place.controller === controller.name).map(attachedDevice),
             })),
           },
           RTC: { '@localOrUTC': 'UTC' },
@@ -234,7 +234,7 @@ function adapter([number, nic]: [number, Nic]): object {
     '@MACAddress': nic.mac,
     ...(nic.cable ? {} : { '@cable': 'false' }),
     '@type': '82540EM',
-    ...(nic.kind === 'generic' ? { GenericInterface: { '@driver': nic.driver, Property: properties } } : {}),
+    ...(nic.kind === 'generic' ? { GenericInterface: { '@driver': nic.driver, 'Property': properties } } : {}),
     ...(nic.kind === 'bridged' ? { BridgedInterface: { '@name': nic.bridge } } : {}),
   };
 }

@@ -121,7 +121,9 @@ export function parseMachine(xml: string): ObservedMachine | null {
     name: attribute(machine, 'name') ?? '',
     cores: Number(attribute(child(hardware, 'CPU'), 'count') ?? 1),
     memoryMiB: Number(attribute(child(hardware, 'Memory'), 'RAMSize')),
-    nics: children(child(hardware, 'Network'), 'Adapter').filter((adapter) => attribute(adapter, 'enabled') === 'true').map(parseNic),
+    nics: children(child(hardware, 'Network'), 'Adapter')
+      .filter((adapter) => attribute(adapter, 'enabled') === 'true')
+      .map(parseNic),
     aborted: attribute(machine, 'aborted') === 'true',
     savedState: attribute(machine, 'stateFile') !== undefined,
     currentSnapshotUuid: plainUuid(attribute(machine, 'currentSnapshot')),

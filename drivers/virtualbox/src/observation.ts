@@ -218,6 +218,11 @@ function sighting({ vmid, observed }: KnownMachine, status: MachineStatus): Sigh
     vmid,
     state: JSON.stringify([status.state, status.reason, status.pid, status.suspended]),
     snapshots: JSON.stringify([observed?.currentSnapshotUuid, observed?.snapshots.map(({ uuid, parentUuid }) => [uuid, parentUuid])]),
-    settings: JSON.stringify([observed?.cores, observed?.memoryMiB, observed?.nics, observed?.attachments.map(({ mediumUuid: _, ...place }) => place)]),
+    settings: JSON.stringify([
+      observed?.cores,
+      observed?.memoryMiB,
+      observed?.nics,
+      observed?.attachments.map(({ mediumUuid: _, ...place }) => place),
+    ]),
   };
 }

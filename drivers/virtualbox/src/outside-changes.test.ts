@@ -19,7 +19,9 @@ const spec: MachineSpec = {
   ...defaultHardware(support),
   directory: '/tmp/nakhoda-data/images/100',
   runtimeDirectory: '/tmp/nakhoda-data/run/100',
-  disks: [{ slot: 'disk0', path: '/tmp/nakhoda-data/images/100/disk0.vdi', format: 'vdi', sizeBytes: 1024 * 1024, ...defaultDisk(support) }],
+  disks: [
+    { slot: 'disk0', path: '/tmp/nakhoda-data/images/100/disk0.vdi', format: 'vdi', sizeBytes: 1024 * 1024, ...defaultDisk(support) },
+  ],
   cdrom: '/tmp/nakhoda-data/tiny.iso',
   nics: [{ slot: 'net0', mac: '52:54:00:00:00:01', attachment: { kind: 'none' }, ...defaultNic(support) }],
 };

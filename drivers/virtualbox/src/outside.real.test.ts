@@ -59,7 +59,10 @@ test('what VBoxManage changes behind our back is told within 1 s', { timeout: 18
   assert.equal((await driver.inspect(ctx, { vmid }))?.changedOutside, undefined);
 
   await change('snapshots', ['snapshot', spec.uuid, 'take', 'theirs']);
-  assert.deepEqual((await driver.snapshots?.list(ctx, { vmid }))?.map(({ name }) => name), ['theirs']);
+  assert.deepEqual(
+    (await driver.snapshots?.list(ctx, { vmid }))?.map(({ name }) => name),
+    ['theirs'],
+  );
   await change('snapshots', ['snapshot', spec.uuid, 'delete', 'theirs']);
 
   await driver.start(ctx, { vmid });

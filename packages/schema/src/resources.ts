@@ -100,7 +100,7 @@ export const Vm = Type.Object(
     observedAt: Timestamp,
     currentSnapshot: Type.Optional(SnapshotName),
     changedOutside: Type.Optional(
-      Type.Array(Type.String(), { description: "what the hypervisor has otherwise than wanted, because somebody used its own tools" }),
+      Type.Array(Type.String(), { description: 'what the hypervisor has otherwise than wanted, because somebody used its own tools' }),
     ),
     suspended: Type.Boolean({ description: 'stopped with its memory on disk: the next start goes on from there' }),
     pending: Type.Array(PendingChange, { description: 'wanted, but not yet so in the present run' }),
