@@ -12,6 +12,9 @@ import type { VmRecord } from './vm-record.ts';
 /** Milliseconds between two rounds when nothing signals one. */
 const periodMs = 15_000;
 
+/** From a VM's change to the question which addresses there are, in milliseconds; several changes share it. */
+const learnAfterMs = 500;
+
 /** Brings the host in line with what is wanted, again and again. Takes no input; each round is idempotent. */
 export interface Reconciler {
   /** One round now; several callers share it. */
@@ -80,6 +83,15 @@ export function createReconciler(services: Services): Reconciler {
     return learning;
   };
 
+  let soon: NodeJS.Timeout | null = null;
+  /** Not at once: to ask the kernel takes programs, which would compete with the VM that is being started. */
+  const learnSoon = (): void => {
+    soon ??= setTimeout(() => {
+      soon = null;
+      if (!ended.aborted) void learn();
+    }, learnAfterMs);
+  };
+
   const once = async (): Promise<void> => {
     await inventory.refreshAll();
     for (const spec of networks.specs()) {
@@ -101,8 +113,7 @@ export function createReconciler(services: Services): Reconciler {
     const record = inventory.byVmid(vmid);
     if (record) await attempt(`VM ${vmid}`, () => reconcileVm(record));
     restarts.look();
-    // Not waited for: a guest that does not answer would hold up the next event.
-    void learn();
+    learnSoon();
   };
 
   /**
@@ -150,6 +161,7 @@ export function createReconciler(services: Services): Reconciler {
         if (!signal.aborted) await round();
       }
       await Promise.all(following);
+      if (soon) clearTimeout(soon);
       await learning;
     },
   };
