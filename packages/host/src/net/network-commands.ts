@@ -35,7 +35,8 @@ export async function runIpBatch(ctx: HostContext, commands: readonly (readonly 
     return;
   }
   const lines = commands.map(([program, ...words]) => {
-    if (program !== 'ip' || words.some((word) => !/^[\w:./-]+$/.test(word))) throw new TypeError(`No line for ip -batch: ${words.join(' ')}`);
+    if (program !== 'ip' || words.some((word) => !/^[\w:./-]+$/.test(word)))
+      throw new TypeError(`No line for ip -batch: ${words.join(' ')}`);
     return `${words.join(' ')}\n`;
   });
   await runNetworkCommand(ctx, ['ip', '-batch', '-'], { input: lines.join('') });
