@@ -7,7 +7,7 @@ export const daemonProgram = fileURLToPath(new URL('../../daemon/src/main.ts', i
 
 /** Where Node keeps compiled sources. In a folder of the user's own: what lies in a shared one could be anybody's. */
 export function compiledFolder(): string {
-  return join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'nakhoda', 'compiled');
+  return process.env['NODE_COMPILE_CACHE'] ?? join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'nakhoda', 'compiled');
 }
 
 /** What Node gets before the daemon's program. A young generation of 32 MiB, V8's own choice, would be half of all its memory. */
