@@ -11,8 +11,9 @@ import type { ObservedMachine, RegistryEntry } from './machine-file.ts';
 import { MachineLogReader } from './machine-log.ts';
 import { judgeState } from './machine-state.ts';
 import { outsideChanges } from './outside-changes.ts';
+import { findOutsideRun } from './outside-run.ts';
 import { readRunFile } from './run-record.ts';
-import type { RunFile } from './run-record.ts';
+import type { RunFile, RunRecord } from './run-record.ts';
 
 /** The name under which VirtualBox knows a VM, and the name of its folder and `.vbox` file. */
 export function machineName(vmid: number): string {
@@ -106,8 +107,9 @@ export class Machines {
   }
 
   async view(machine: KnownMachine): Promise<MachineView> {
-    const run = await readRunFile(machine.spec.runtimeDirectory);
+    const recorded = await readRunFile(machine.spec.runtimeDirectory);
     const log = await this.log(machine);
+    const run = isUnderWay(recorded) ? recorded : (runOf(findOutsideRun(machine.uuid, log)) ?? recorded);
     const ref = run !== null && 'run' in run ? run.run.process : null;
     const alive = ref !== null && isAlive(ref);
     const judged = judgeState({ run, alive, thisBoot: ref?.bootId === (await bootId()), log });
@@ -157,6 +159,15 @@ export class Machines {
     if (spec === null || spec.uuid !== entry.uuid) return null;
     return { vmid, uuid: entry.uuid, folder, spec, observed: await this.#machines.read(entry.file) };
   }
+}
+
+/** Whether this driver's own run, or start, of the VM is there, so that nobody else's can be. */
+function isUnderWay(file: RunFile | null): boolean {
+  return file !== null && ('launching' in file || ('run' in file && isAlive(file.run.process)));
+}
+
+function runOf(run: RunRecord | null): RunFile | null {
+  return run && { run };
 }
 
 /** A file that VirtualBox or somebody broke must not hide the other machines. */

@@ -1,4 +1,4 @@
-import { rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
@@ -10,6 +10,8 @@ import type { Consoles } from './consoles.ts';
 import { FolderWatches } from './folder-watches.ts';
 import type { WatchedFolder } from './folder-watches.ts';
 import type { KnownMachine, Machines } from './machines.ts';
+import { readRunFile, writeRunFile } from './run-record.ts';
+import type { RunFile } from './run-record.ts';
 import { Watcher } from './watcher.ts';
 import type { Sighting } from './watcher.ts';
 
@@ -172,6 +174,7 @@ export class Observation {
     const runs = process !== null && isAlive(process);
     if (this.#closed) return sighting(machine, status);
     if (runs) {
+      if (!this.#processes.has(vmid)) await this.#record(machine, run);
       consoles.attach(machine, process);
       this.#processes.set(vmid, process);
     } else {
@@ -180,6 +183,13 @@ export class Observation {
     }
     if (this.#watching && this.#watches.want(String(vmid), foldersOf(machine, runs))) this.#watcher.poke(vmid);
     return sighting(machine, status);
+  }
+
+  /** Writes a run down that somebody else began, so that its end is judged as that of any other. */
+  async #record({ spec }: KnownMachine, run: RunFile | null): Promise<void> {
+    if (run === null || (await readRunFile(spec.runtimeDirectory)) !== null) return;
+    await mkdir(spec.runtimeDirectory, { recursive: true, mode: 0o700 });
+    await writeRunFile(spec.runtimeDirectory, run);
   }
 
   #forget(vmid: number): void {

@@ -15,6 +15,9 @@ export interface RealHost {
   runtime: VirtualBoxRuntime | null;
   /** A fresh driver on the same data folder each time. */
   makeDriver(options?: { callTimeoutMs?: number; log?: (line: string) => void }): Driver;
+  /** The full command for a program of the run time, and the environment that it needs. */
+  command(program: string, args: readonly string[]): string[];
+  programEnvironment(): Record<string, string>;
   /** Uses VirtualBox as somebody else would, behind the driver's back; gives standard output. */
   vboxManage(args: readonly string[]): Promise<string>;
   /** What is still there of its VMs, one line each, once VirtualBox's service has left. */
@@ -28,19 +31,18 @@ export async function makeRealHost(): Promise<RealHost> {
   const cache = cacheFolder(process.env);
   await mkdir(cache, { recursive: true });
   const runtime = await findVirtualBoxRuntime(process.env);
+  const command: RealHost['command'] = (program, args) =>
+    runtimeArgv(runtime ?? { kind: 'system', root: null, version: '' }, { binds: [folder, cache] }, [program, ...args]);
   return {
     folder,
     userHome,
     runtime,
     makeDriver: (options = {}) =>
       createVirtualBoxDriver({ userHome, folders: [folder, cache], runtime, log: (line) => console.log(`driver: ${line}`), ...options }),
-    async vboxManage(args) {
-      const argv = runtimeArgv(runtime ?? { kind: 'system', root: null, version: '' }, { binds: [folder, cache] }, [
-        `${virtualBoxPrograms}/VBoxManage`,
-        ...args,
-      ]);
-      return (await exec(argv, { env: programEnvironment(userHome) })).stdout;
-    },
+    command,
+    programEnvironment: () => programEnvironment(userHome),
+    vboxManage: async (args) =>
+      (await exec(command(`${virtualBoxPrograms}/VBoxManage`, args), { env: programEnvironment(userHome) })).stdout,
     async leftovers() {
       // It leaves 5 s after its last client.
       await waitFor(async () => (await processesOf(userHome)).length === 0, { timeoutMs: 20_000, pollMs: 200 });
