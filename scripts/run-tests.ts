@@ -29,7 +29,7 @@ async function find(patterns: readonly string[], texts: readonly string[]): Prom
 
 /** Real tests use the machine's hypervisors, so only one file of them runs at a time. */
 async function plan(mode: string, texts: readonly string[]): Promise<Stage[]> {
-  const source = '{packages,drivers,apps,guest,scripts}/**';
+  const source = '{packages,drivers,apps,guest,scripts,bench}/**';
   const beside = await find([`${source}/*.test.ts`], texts);
   const isReal = (file: string) => file.endsWith('.real.test.ts');
   const stages: Stage[] = [

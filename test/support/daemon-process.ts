@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { type Client, createClient } from '@nakhoda/client';
 import { waitFor } from '@nakhoda/host';
 
+import { daemonEnvironment, daemonNodeFlags } from '../../apps/cli/src/daemon-program.ts';
 import { openNetworkNamespace } from './network-namespace.ts';
 import { endProcessesOf } from './processes-of.ts';
 import { type ProgramOptions, type ProgramResult, runProgram } from './run-program.ts';
@@ -68,9 +69,9 @@ export async function startDaemon(options: { hypervisors: string; env?: Record<s
 
   const launch = async (through: readonly string[] = []): Promise<ChildProcess> => {
     await rm(join(data, 'run/ready.json'), { force: true });
-    const argv = [...through, process.execPath, daemonMain, '--port', '8006', '--host', '127.0.0.1'];
+    const argv = [...through, process.execPath, ...daemonNodeFlags, daemonMain, '--port', '8006', '--host', '127.0.0.1'];
     const [program = '', ...args] = namespace.enter(argv);
-    const child = spawn(program, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(program, args, { env: { ...daemonEnvironment(), ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
     daemon = child;
     for (const stream of [child.stdout, child.stderr])
       stream.on('data', (chunk: Buffer) => (log = (log + chunk.toString('utf8')).slice(-20_000)));

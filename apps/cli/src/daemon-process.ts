@@ -7,7 +7,7 @@ import type { Client } from '@nakhoda/client';
 import type { SystemStatus } from '@nakhoda/schema';
 import { NakhodaError } from '@nakhoda/schema/errors';
 
-import { daemonProgram } from './daemon-program.ts';
+import { daemonEnvironment, daemonNodeFlags, daemonProgram } from './daemon-program.ts';
 import { readReadyFile, type ReadyFile } from './ready-file.ts';
 
 /** A daemon takes a second or two; a busy machine may need much longer. */
@@ -44,6 +44,7 @@ export interface DaemonArguments {
 
 export function daemonArguments({ data, port, host }: DaemonArguments): string[] {
   return [
+    ...daemonNodeFlags,
     daemonProgram,
     '--data',
     data,
@@ -59,7 +60,12 @@ export async function startDetached(client: Client, settings: DaemonArguments): 
   const logPath = join(folder, 'daemon.log');
   const log = openSync(logPath, 'a', 0o600);
   const logStart = statSync(logPath).size;
-  const child = spawn(process.execPath, daemonArguments(settings), { detached: true, stdio: ['ignore', log, log], cwd: '/' });
+  const child = spawn(process.execPath, daemonArguments(settings), {
+    detached: true,
+    stdio: ['ignore', log, log],
+    cwd: '/',
+    env: daemonEnvironment(),
+  });
   closeSync(log);
   child.unref();
   return waitUntilReady(client, settings.data, child, () => lastLines(logPath, logStart));

@@ -24,6 +24,8 @@ export function renderVm(vm: Vm): string {
     ['addresses', vm.addresses.join(', ')],
     ['uptime', vm.uptimeSeconds > 0 ? duration(vm.uptimeSeconds) : ''],
     ['snapshot', vm.currentSnapshot ?? ''],
+    ['changed outside', (vm.changedOutside ?? []).join(' ')],
+    ['observed', moment(vm.observedAt)],
     ['process', vm.pid === undefined ? '' : String(vm.pid)],
     ['options', optionText(vm)],
     ['folder', vm.folder],

@@ -28,6 +28,7 @@ import { buildServer } from './http/build-server.ts';
 import type { Handlers } from './http/handlers.ts';
 import { listenOnSocket } from './http/listen-on-socket.ts';
 import { listenOnTls } from './http/listen-on-tls.ts';
+import { keepToOneself } from './own-environment.ts';
 import { createLinuxNetworkHost } from './services/network-host.ts';
 
 /** What `nakhoda up` reads to tell where the daemon is and how to log in. Mode 0600. */
@@ -44,6 +45,7 @@ const staticFolder = fileURLToPath(new URL('../../web/public', import.meta.url))
 
 async function run(config: DaemonConfig): Promise<void> {
   process.umask(0o077);
+  keepToOneself(process.env);
   const { folders } = config;
   makeDataFolders(folders);
   await using cleanup = new AsyncDisposableStack();

@@ -189,12 +189,16 @@ export class Machine {
 
   async #followToEnd(run: Run): Promise<void> {
     const { process } = run.record;
+    // QEMU listens a few hundredths of a second after its start, and the guest waits for us.
+    let pauseMs = 2;
     while (!this.#released && isAlive(process)) {
       try {
         run.qmp = await QmpClient.connect({ socketPath: machinePaths(this.spec).qmpSocket, timeoutMs: greetingTimeoutMs });
       } catch {
         // Not listening yet, or hanging: asked again as long as it lives.
-        await endsWithin(process, this.activity?.state === 'starting' ? 25 : 500);
+        if (this.activity?.state === 'starting') await delay(pauseMs);
+        else await endsWithin(process, 500);
+        pauseMs = Math.min(pauseMs * 1.2, 25);
       }
       if (this.#released) run.qmp?.close();
       else if (run.qmp) await this.#listen(run.qmp);

@@ -24,7 +24,7 @@ export async function clearRun(parts: Parts, machine: KnownMachine, run: RunFile
     await rm(path, { recursive: true, force: true });
   }
   await removeRunFile(runtimeDirectory);
-  parts.changed();
+  parts.changed(machine.vmid);
 }
 
 /** Ends what a daemon had started for the VM when it was killed before it could write that down. */

@@ -7,12 +7,13 @@ import { NakhodaError } from '@nakhoda/schema';
 
 import { capabilitiesOf } from './capabilities.ts';
 import { clearRun } from './clear-run.ts';
-import { attachmentArgs, createStep, descriptionArgs, modifyArgs, storageSteps } from './definition-plan.ts';
+import { attachmentArgs, descriptionArgs, modifyArgs, storageSteps } from './definition-plan.ts';
 import type { DefinitionStep } from './definition-plan.ts';
 import { needExecution } from './host-facts.ts';
 import { machineName, specPath } from './machines.ts';
 import type { KnownMachine } from './machines.ts';
 import type { Parts } from './parts.ts';
+import { machineFilePath, register } from './register.ts';
 import { removeRuntimeFiles } from './run-paths.ts';
 import { validateSpec } from './validate.ts';
 import { mediaLane, vmLane } from './vboxmanage.ts';
@@ -62,8 +63,8 @@ async function defineNew(parts: Parts, ctx: DriverContext, spec: MachineSpec): P
       await mkdir(spec.directory, { recursive: true, mode: 0o700 });
       await mkdir(spec.runtimeDirectory, { recursive: true, mode: 0o700 });
       await writeFileAtomic(specPath(spec.directory), JSON.stringify(spec, null, 2));
-      if (!registered) await runStep(parts, ctx.signal, spec, createStep(spec, machineName(spec.vmid)));
-      await parts.vbox.run(modifyArgs(spec), { lanes: [vmLane(spec.vmid)], signal: ctx.signal });
+      const rest = registered ? modifyArgs(spec) : await register(parts, ctx.signal, spec, made);
+      if (rest !== null) await parts.vbox.run(rest, { lanes: [vmLane(spec.vmid)], signal: ctx.signal });
       await applyStorage(parts, ctx.signal, spec, made);
     },
     async () => {
@@ -84,12 +85,11 @@ async function orUndo(parts: Parts, work: () => Promise<void>, undo: () => Promi
   }
 }
 
-/** Unregisters a VM, and removes the folder that VirtualBox made for it. Its images outside that folder stay. */
+/** Unregisters a VM, and removes its folder. Its images outside that folder stay. */
 async function forget(parts: Parts, spec: MachineSpec): Promise<void> {
   const registered = await parts.machines.registeredFile(spec);
-  if (registered?.uuid !== spec.uuid) return;
-  await parts.vbox.run(['unregistervm', spec.uuid], { lanes: [vmLane(spec.vmid), mediaLane] });
-  await rm(dirname(registered.file), { recursive: true, force: true });
+  if (registered?.uuid === spec.uuid) await parts.vbox.run(['unregistervm', spec.uuid], { lanes: [vmLane(spec.vmid), mediaLane] });
+  await rm(dirname(machineFilePath(spec)), { recursive: true, force: true });
 }
 
 async function redefine(parts: Parts, ctx: DriverContext, known: KnownMachine, spec: MachineSpec): Promise<void> {

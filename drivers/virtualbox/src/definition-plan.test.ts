@@ -35,6 +35,9 @@ const second = {
 const nothing: ObservedMachine = {
   uuid,
   name: 'nakhoda-100',
+  cores: 1,
+  memoryMiB: 128,
+  nics: [],
   aborted: false,
   savedState: false,
   currentSnapshotUuid: null,

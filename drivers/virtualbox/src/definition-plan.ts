@@ -4,6 +4,7 @@ import type { MachineDisk, MachineNic, MachineSpec } from '@nakhoda/driver';
 import type { Execution } from '@nakhoda/schema';
 
 import type { ObservedAttachment, ObservedMachine } from './machine-file.ts';
+import { wholeSectors } from './vdi-image.ts';
 
 /** One call of VBoxManage. */
 export interface DefinitionStep {
@@ -29,7 +30,7 @@ export function agentSocket(runtimeDirectory: string): string {
 }
 
 /** A place for an image on a controller. */
-interface Place {
+export interface Place {
   controller: string;
   port: number;
   device: number;
@@ -44,11 +45,6 @@ const ideDiskPlaces: Place[] = [
   { controller: ideController, port: 0, device: 1 },
   { controller: ideController, port: 1, device: 1 },
 ];
-
-/** VirtualBox refuses an image that ends within a sector. */
-function wholeSectors(bytes: number): number {
-  return Math.ceil(bytes / 512) * 512;
-}
 
 function slotNumber(slot: string): number {
   return Number(/\d+$/.exec(slot)?.[0] ?? 0);
@@ -140,15 +136,34 @@ export function attachmentArgs(nics: readonly MachineNic[]): string[] {
   });
 }
 
+/** A drive that the machine is to have, with the image in it; null for an empty one. */
+export interface PlannedDrive {
+  place: Place;
+  type: ObservedAttachment['type'];
+  path: string | null;
+}
+
+/** The machine's drives: disks in their order, then the CD drive. */
+export function planDrives(spec: MachineSpec, mode: Execution['mode']): PlannedDrive[] {
+  const disks = [...placeDisks(spec.disks, mode)].map(([disk, place]) => ({ place, type: 'HardDisk' as const, path: disk.path }));
+  return [...disks, { place: cdPlace, type: 'DVD', path: spec.cdrom }];
+}
+
+/** The controllers that hold the drives, with their number of ports. */
+export function planControllers(drives: readonly PlannedDrive[]): { name: string; type: 'PIIX4' | 'AHCI'; ports: number }[] {
+  const ports = sataPorts(drives.map(({ place }) => place));
+  return [
+    { name: ideController, type: 'PIIX4', ports: 2 },
+    ...(ports === 0 ? [] : [{ name: sataController, type: 'AHCI' as const, ports }]),
+  ];
+}
+
 /** The steps that bring drives and images of a registered machine in line with the spec. */
 export function storageSteps(
   spec: MachineSpec,
   options: { observed: ObservedMachine | null; mode: Execution['mode']; existingImages: ReadonlySet<string> },
 ): DefinitionStep[] {
-  const places = placeDisks(spec.disks, options.mode);
-  const wanted = [...places].map(([disk, place]) => ({ place, type: 'HardDisk' as const, path: disk.path }));
-  const drive = { place: cdPlace, type: 'DVD' as const, path: spec.cdrom };
-  const all: { place: Place; type: ObservedAttachment['type']; path: string | null }[] = [...wanted, drive];
+  const all = planDrives(spec, options.mode);
   const observed = options.observed?.attachments ?? [];
   const fits = (attachment: ObservedAttachment): boolean =>
     all.some(({ place, type, path }) => samePlace(attachment, place) && attachment.type === type && attachment.baseLocation === path);
@@ -181,7 +196,8 @@ export function storageSteps(
     .map(({ place, type, path }) =>
       attachStep(spec.uuid, place, ['--type', type === 'DVD' ? 'dvddrive' : 'hdd', '--medium', path ?? 'emptydrive']),
     );
-  return [...controllerSteps(spec.uuid, options.observed, [...places.values()]), ...detach, ...create, ...attach];
+  const places = all.map(({ place }) => place);
+  return [...controllerSteps(spec.uuid, options.observed, places), ...detach, ...create, ...attach];
 }
 
 function samePlace(a: Place, b: Place): boolean {
@@ -194,13 +210,17 @@ function attachStep(uuid: string, place: Place, rest: string[]): DefinitionStep 
 }
 
 /** An AHCI port without a drive costs the guest's boot a sixth of a second, so there are as many as there are disks. */
+function sataPorts(places: readonly Place[]): number {
+  return Math.max(0, ...places.filter(({ controller }) => controller === sataController).map(({ port }) => port + 1));
+}
+
 function controllerSteps(uuid: string, observed: ObservedMachine | null, places: readonly Place[]): DefinitionStep[] {
   const steps: DefinitionStep[] = [];
   const controllers = observed?.controllers ?? [];
   if (!controllers.some(({ name }) => name === ideController)) {
     steps.push({ args: ['storagectl', uuid, '--name', ideController, '--add', 'ide', '--controller', 'PIIX4'], media: false });
   }
-  const ports = Math.max(0, ...places.filter(({ controller }) => controller === sataController).map(({ port }) => port + 1));
+  const ports = sataPorts(places);
   const sata = controllers.find(({ name }) => name === sataController);
   if (ports > 0 && !sata) {
     const args = ['storagectl', uuid, '--name', sataController, '--add', 'sata', '--controller', 'IntelAhci', '--portcount', String(ports)];

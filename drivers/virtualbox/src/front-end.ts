@@ -17,6 +17,11 @@ export function frontEndCommand(uuid: string, mode: Execution['mode']): { progra
   return { program: `${virtualBoxPrograms}/VBoxHeadless`, args: ['--startvm', uuid, '--vrde', 'off'], needsDisplay: false };
 }
 
+/** The machine's extra data that the mode needs. */
+export function modeExtraData(mode: Execution['mode']): Record<string, string> {
+  return mode === 'interpreter' ? Object.fromEntries(interpreterKeys.map((key) => [key, '1'])) : {};
+}
+
 /** The calls of `VBoxManage setextradata` that the mode needs: a key without value is removed. */
 export function extraDataSteps(uuid: string, mode: Execution['mode'], present: Readonly<Record<string, string>>): string[][] {
   return interpreterKeys.flatMap((key) => {

@@ -37,9 +37,16 @@ export function readHostFacts(runtime: VirtualBoxRuntime | null): HostFacts {
     missingProgram: runtime === null ? null : (interpreterPrograms.find((path) => !existsSync(join(runtime.root ?? '/', path))) ?? null),
     driverVersion: readText('/sys/module/vboxdrv/version'),
     driverDevice: existsSync('/dev/vboxdrv'),
-    virtualizationFlag: /^flags\s*:.*\b(vmx|svm)\b/m.test(readText('/proc/cpuinfo') ?? ''),
+    virtualizationFlag: hasVirtualizationFlag(),
     bridging: existsSync('/sys/module/vboxnetflt'),
   };
+}
+
+let virtualizationFlag: boolean | undefined;
+/** Read once: a processor does not change, and the kernel takes milliseconds to describe it. */
+function hasVirtualizationFlag(): boolean {
+  virtualizationFlag ??= /^flags\s*:.*\b(vmx|svm)\b/m.test(readText('/proc/cpuinfo') ?? '');
+  return virtualizationFlag;
 }
 
 function readText(path: string): string | null {

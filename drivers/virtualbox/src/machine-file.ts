@@ -23,10 +23,21 @@ export interface ObservedAttachment {
   baseLocation: string | null;
 }
 
+/** A NIC that is switched on. */
+export interface ObservedNic {
+  /** 0 for `net0`. */
+  number: number;
+  /** Six lower-case pairs with colons. */
+  mac: string;
+}
+
 /** What the driver wants to know of a VM's `.vbox` file. */
 export interface ObservedMachine {
   uuid: string;
   name: string;
+  cores: number;
+  memoryMiB: number;
+  nics: ObservedNic[];
   /** VirtualBox's mark for "its process ended without an orderly end". */
   aborted: boolean;
   /** True when the VM's memory lies in a file and the next start goes on from there. */
@@ -103,10 +114,16 @@ export function parseMachine(xml: string): ObservedMachine | null {
   const uuid = plainUuid(attribute(machine, 'uuid'));
   if (machine === undefined || uuid === null) return null;
   const bases = parseMediaBases(machine);
-  const controllers = children(child(child(machine, 'Hardware'), 'StorageControllers'), 'StorageController');
+  const hardware = child(machine, 'Hardware');
+  const controllers = children(child(hardware, 'StorageControllers'), 'StorageController');
   return {
     uuid,
     name: attribute(machine, 'name') ?? '',
+    cores: Number(attribute(child(hardware, 'CPU'), 'count') ?? 1),
+    memoryMiB: Number(attribute(child(hardware, 'Memory'), 'RAMSize')),
+    nics: children(child(hardware, 'Network'), 'Adapter')
+      .filter((adapter) => attribute(adapter, 'enabled') === 'true')
+      .map(parseNic),
     aborted: attribute(machine, 'aborted') === 'true',
     savedState: attribute(machine, 'stateFile') !== undefined,
     currentSnapshotUuid: plainUuid(attribute(machine, 'currentSnapshot')),
@@ -118,6 +135,11 @@ export function parseMachine(xml: string): ObservedMachine | null {
     attachments: controllers.flatMap((controller) => parseAttachments(controller, bases)),
     extraData: parseExtraData(machine),
   };
+}
+
+function parseNic(adapter: XmlNode): ObservedNic {
+  const mac = (attribute(adapter, 'MACAddress') ?? '').toLowerCase();
+  return { number: Number(attribute(adapter, 'slot')), mac: mac.match(/../g)?.join(':') ?? '' };
 }
 
 function parseExtraData(node: XmlNode | undefined): Record<string, string> {

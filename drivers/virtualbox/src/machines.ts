@@ -7,11 +7,13 @@ import { NakhodaError } from '@nakhoda/schema';
 
 import { FileCache } from './file-cache.ts';
 import { parseMachine, parseRegistry } from './machine-file.ts';
-import type { ObservedMachine } from './machine-file.ts';
+import type { ObservedMachine, RegistryEntry } from './machine-file.ts';
 import { MachineLogReader } from './machine-log.ts';
 import { judgeState } from './machine-state.ts';
+import { outsideChanges } from './outside-changes.ts';
+import { findOutsideRun } from './outside-run.ts';
 import { readRunFile } from './run-record.ts';
-import type { RunFile } from './run-record.ts';
+import type { RunFile, RunRecord } from './run-record.ts';
 
 /** The name under which VirtualBox knows a VM, and the name of its folder and `.vbox` file. */
 export function machineName(vmid: number): string {
@@ -48,7 +50,10 @@ export interface MachineView {
 export class Machines {
   readonly #registryPath: string;
   readonly #registry = new FileCache(parseRegistry);
-  readonly #machines = new FileCache(parseMachineSafely);
+  readonly #machines = new FileCache((text) => this.#takeUp(parseMachineSafely(text)));
+  /** From an ISO image's path to its UUID. */
+  readonly #imageUuids = new Map<string, string>();
+  #allRead: Promise<unknown> | null = null;
   readonly #specs = new FileCache(parseSpec);
   readonly #logs = new MachineLogReader();
 
@@ -58,13 +63,18 @@ export class Machines {
 
   /** The VMs that VirtualBox knows and Nakhoda made, by vmid. */
   async all(): Promise<KnownMachine[]> {
-    const registry = await this.#registry.read(this.#registryPath);
-    const found = await Promise.all((registry?.machines ?? []).map((entry) => this.#known(entry)));
+    const found = await Promise.all([...(await this.#entries())].map(([vmid, entry]) => this.#known(vmid, entry)));
     return found.filter((machine) => machine !== null).sort((a, b) => a.vmid - b.vmid);
   }
 
   async find(vmid: number): Promise<KnownMachine | null> {
-    return (await this.all()).find((machine) => machine.vmid === vmid) ?? null;
+    const entry = (await this.#entries()).get(vmid);
+    return entry === undefined ? null : this.#known(vmid, entry);
+  }
+
+  /** The registered VMs' vmids, with the folders that their `.vbox` files lie in. Reads the registry alone, and only when it changed. */
+  async folders(): Promise<Map<number, string>> {
+    return new Map([...(await this.#entries())].map(([vmid, entry]) => [vmid, dirname(entry.file)]));
   }
 
   /** @throws NakhodaError `vm.not-found` */
@@ -75,6 +85,13 @@ export class Machines {
       message: `VirtualBox has no VM ${vmid} of Nakhoda's.`,
       hint: 'List the VMs, and define this one first.',
     });
+  }
+
+  /** The UUID by which VirtualBox knows an ISO image already; null when no VM of Nakhoda's has had it. */
+  async imageUuid(path: string): Promise<string | null> {
+    this.#allRead ??= this.all();
+    await this.#allRead;
+    return this.#imageUuids.get(path) ?? null;
   }
 
   /** The registry's extra data: settings for all VMs. */
@@ -90,13 +107,15 @@ export class Machines {
   }
 
   async view(machine: KnownMachine): Promise<MachineView> {
-    const run = await readRunFile(machine.spec.runtimeDirectory);
+    const recorded = await readRunFile(machine.spec.runtimeDirectory);
     const log = await this.log(machine);
+    const run = isUnderWay(recorded) ? recorded : (runOf(findOutsideRun(machine.uuid, log)) ?? recorded);
     const ref = run !== null && 'run' in run ? run.run.process : null;
     const alive = ref !== null && isAlive(ref);
     const judged = judgeState({ run, alive, thisBoot: ref?.bootId === (await bootId()), log });
     const current = machine.observed?.snapshots.find((snapshot) => snapshot.uuid === machine.observed?.currentSnapshotUuid);
     const lost = machine.observed === null && !alive;
+    const changes = machine.observed === null ? [] : outsideChanges(machine.spec, machine.observed);
     const status: MachineStatus = {
       vmid: machine.vmid,
       uuid: machine.uuid,
@@ -108,6 +127,7 @@ export class Machines {
         : {}),
       ...(current ? { currentSnapshot: current.name } : {}),
       ...(machine.observed?.savedState && !alive ? { suspended: true } : {}),
+      ...(changes.length === 0 ? {} : { changedOutside: changes }),
     };
     return { machine, run, status };
   }
@@ -117,14 +137,37 @@ export class Machines {
     return this.#logs.read(join(machine.folder, 'Logs', 'VBox.log'));
   }
 
-  async #known(entry: { uuid: string; file: string }): Promise<KnownMachine | null> {
-    const vmid = /^nakhoda-(\d+)\.vbox$/.exec(basename(entry.file))?.[1];
-    if (vmid === undefined) return null;
+  async #entries(): Promise<Map<number, RegistryEntry>> {
+    const registry = await this.#registry.read(this.#registryPath);
+    const ours = (registry?.machines ?? []).flatMap((entry): [number, RegistryEntry][] => {
+      const vmid = /^nakhoda-(\d+)\.vbox$/.exec(basename(entry.file))?.[1];
+      return vmid === undefined ? [] : [[Number(vmid), entry]];
+    });
+    return new Map(ours);
+  }
+
+  #takeUp(machine: ObservedMachine | null): ObservedMachine | null {
+    for (const { type, mediumUuid, baseLocation } of machine?.attachments ?? []) {
+      if (type === 'DVD' && mediumUuid !== null && baseLocation !== null) this.#imageUuids.set(baseLocation, mediumUuid);
+    }
+    return machine;
+  }
+
+  async #known(vmid: number, entry: RegistryEntry): Promise<KnownMachine | null> {
     const folder = dirname(entry.file);
     const spec = await this.#specs.read(specPath(dirname(folder)));
     if (spec === null || spec.uuid !== entry.uuid) return null;
-    return { vmid: Number(vmid), uuid: entry.uuid, folder, spec, observed: await this.#machines.read(entry.file) };
+    return { vmid, uuid: entry.uuid, folder, spec, observed: await this.#machines.read(entry.file) };
   }
+}
+
+/** Whether this driver's own run, or start, of the VM is there, so that nobody else's can be. */
+function isUnderWay(file: RunFile | null): boolean {
+  return file !== null && ('launching' in file || ('run' in file && isAlive(file.run.process)));
+}
+
+function runOf(run: RunRecord | null): RunFile | null {
+  return run && { run };
 }
 
 /** A file that VirtualBox or somebody broke must not hide the other machines. */

@@ -20,6 +20,6 @@ export interface Parts {
   settled: Promise<void>;
   /** The driver's own log. */
   log(line: string): void;
-  /** Has the watcher look at once instead of in its own time. */
-  changed(): void;
+  /** Has the VM looked at at once, instead of when its change is announced. */
+  changed(vmid: number): void;
 }

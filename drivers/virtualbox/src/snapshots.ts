@@ -20,7 +20,7 @@ export function createSnapshots(parts: Parts): SnapshotFacet {
   const oneAtATime = async (vmid: number, work: () => Promise<void>): Promise<void> => {
     await parts.settled;
     await parts.operations.run([vmLane(vmid)], work);
-    parts.changed();
+    parts.changed(vmid);
   };
   return {
     take: (ctx, options) => oneAtATime(options.vmid, () => take(parts, ctx, options)),

@@ -49,7 +49,7 @@ export async function start(parts: Parts, ctx: DriverContext, vmid: number): Pro
     }
     throw error;
   } finally {
-    parts.changed();
+    parts.changed(vmid);
   }
 }
 
@@ -98,7 +98,7 @@ async function launch(parts: Parts, ctx: DriverContext, machine: KnownMachine): 
   undo.defer(() => terminate(process, { graceMs: 2000 }));
   record = { process, display: display?.process ?? null, execution, startedAt: new Date().toISOString() };
   await writeRunFile(runtimeDirectory, { run: record });
-  parts.changed();
+  parts.changed(machine.vmid);
   // At once: a guest whose port nobody listens on stops at its first output.
   parts.consoles.attach(machine, process);
 

@@ -91,7 +91,7 @@ test(
     process.kill(service.pid, 'SIGSTOP');
     try {
       const other = await machineSpec({ folder: host.folder, vmid: 101, diskFormat: 'vdi', hardware, cdrom: null });
-      await assert.rejects(driver.define(ctx, { spec: other }), fails('hypervisor.timeout', /createvm did not answer within 10 s/));
+      await assert.rejects(driver.define(ctx, { spec: other }), fails('hypervisor.timeout', /registervm did not answer within 10 s/));
       await driver.stop(ctx, { vmid, mode: 'poweroff', timeoutSeconds: 30 });
       assert.deepEqual(
         (await frontEnds()).filter((line) => line.includes('VirtualBoxVM')),

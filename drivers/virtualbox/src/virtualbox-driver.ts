@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 
 import type { Driver } from '@nakhoda/driver';
-import { isAlive, runtimeArgv, virtualBoxPrograms } from '@nakhoda/host';
+import { runtimeArgv, virtualBoxPrograms } from '@nakhoda/host';
 import type { VirtualBoxRuntime } from '@nakhoda/host';
 
 import { capabilitiesOf } from './capabilities.ts';
@@ -14,6 +14,7 @@ import { readHostFacts } from './host-facts.ts';
 import type { HostFacts } from './host-facts.ts';
 import { KeyedQueue } from './keyed-queue.ts';
 import { Machines } from './machines.ts';
+import { Observation } from './observation.ts';
 import type { Parts } from './parts.ts';
 import { createPause, createReset, createSuspend } from './power.ts';
 import { probe } from './probe.ts';
@@ -22,8 +23,6 @@ import { start } from './start.ts';
 import { stop } from './stop.ts';
 import { validateSpec } from './validate.ts';
 import { defaultCallTimeoutMs, VBoxManage, vmLane } from './vboxmanage.ts';
-import { Watcher } from './watcher.ts';
-import type { Sighting } from './watcher.ts';
 
 export interface VirtualBoxDriverOptions {
   /** VirtualBox's registry of this data folder, apart from the user's own: its VBOX_USER_HOME. Made where it is missing. */
@@ -43,9 +42,6 @@ export interface VirtualBoxDriverOptions {
   hostFacts?: () => HostFacts;
 }
 
-/** How often all VMs are looked at, in milliseconds. The contract gives a change 2 s to be told. */
-const lookEveryMs = 300;
-
 /** The driver for Oracle VirtualBox, through VBoxManage; without its kernel driver, in VirtualBox's interpreter. */
 export function createVirtualBoxDriver(options: VirtualBoxDriverOptions): Driver {
   const { runtime } = options;
@@ -61,7 +57,7 @@ export function createVirtualBoxDriver(options: VirtualBoxDriverOptions): Driver
     runtimeArgv(runtime ?? absent, { binds: [...options.folders] }, [program, ...args]);
   const timeout = options.callTimeoutMs === undefined ? {} : { timeoutMs: options.callTimeoutMs };
   const vbox = new VBoxManage({ command: (args) => command(`${virtualBoxPrograms}/VBoxManage`, args), env, ...timeout });
-  const watcher = new Watcher(() => look(parts), { everyMs: lookEveryMs, log: options.log });
+  const observation = new Observation({ userHome: options.userHome, machines, consoles, log: options.log });
   const closing = new AbortController();
   const settled = waitForFormerCalls({
     userHome: options.userHome,
@@ -69,14 +65,14 @@ export function createVirtualBoxDriver(options: VirtualBoxDriverOptions): Driver
     signal: closing.signal,
     log: options.log,
   }).catch((error: unknown) => options.log(`looking for calls of an earlier daemon: ${String(error)}`));
-  const changed = (): void => watcher.poke();
+  const changed = (vmid: number): void => observation.poke(vmid);
   const parts: Parts = { vbox, machines, consoles, operations, hostFacts, command, env, settled, log: options.log, changed };
-  watcher.poke();
+  void observation.begin();
 
   const oneAtATime = async (vmid: number, work: () => Promise<void>): Promise<void> => {
     await settled;
     await operations.run([vmLane(vmid)], work);
-    watcher.poke();
+    observation.poke(vmid);
   };
   return {
     id: 'virtualbox',
@@ -93,10 +89,10 @@ export function createVirtualBoxDriver(options: VirtualBoxDriverOptions): Driver
     start: (ctx, { vmid }) => oneAtATime(vmid, () => start(parts, ctx, vmid)),
     // Not in the queue: power must come off during a start that takes too long.
     stop: (ctx, stopOptions) => stop(parts, ctx, stopOptions),
-    events: (signal) => watcher.subscribe(signal),
+    events: (signal) => observation.subscribe(signal),
     async close() {
       closing.abort();
-      watcher.close();
+      observation.close();
       consoles.close();
     },
     pause: createPause(parts, oneAtATime),
@@ -116,22 +112,4 @@ export function programEnvironment(userHome: string): Record<string, string> {
   // It names a folder in /tmp for sockets, so it has to be short.
   const id = createHash('sha256').update(userHome).digest('hex').slice(0, 12);
   return { VBOX_USER_HOME: userHome, VBOX_IPC_SOCKETID: `nakhoda-${id}`, HOME: userHome, LANG: 'C.UTF-8', LC_ALL: 'C.UTF-8' };
-}
-
-/** Looks at every VM, connects to those that run, and lets go of those that do not. */
-async function look(parts: Parts): Promise<Sighting[]> {
-  const sightings: Sighting[] = [];
-  for (const machine of await parts.machines.all()) {
-    const { run, status } = await parts.machines.view(machine);
-    const process = run !== null && 'run' in run ? run.run.process : null;
-    if (process !== null && isAlive(process)) parts.consoles.attach(machine, process);
-    else parts.consoles.detach(machine.vmid);
-    const { observed } = machine;
-    sightings.push({
-      vmid: machine.vmid,
-      state: JSON.stringify([status.state, status.reason, status.pid]),
-      snapshots: JSON.stringify([observed?.currentSnapshotUuid, observed?.snapshots.map(({ uuid, parentUuid }) => [uuid, parentUuid])]),
-    });
-  }
-  return sightings;
 }

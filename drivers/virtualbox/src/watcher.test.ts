@@ -6,30 +6,33 @@ import type { DriverEvent } from '@nakhoda/driver';
 import { compareSightings, Watcher } from './watcher.ts';
 import type { Sighting } from './watcher.ts';
 
-const seen = (vmid: number, state: string, snapshots = ''): Sighting => ({ vmid, state, snapshots });
-const kinds = (before: Sighting[], after: Sighting[]): string[] =>
-  compareSightings(before, after).map(({ vmid, kind }) => `${vmid} ${kind}`);
+const seen = (vmid: number, state: string, snapshots = '', settings = ''): Sighting => ({ vmid, state, snapshots, settings });
+const kinds = (before: Sighting[], after: Sighting[], looked = [100, 101]): string[] =>
+  compareSightings(new Map(before.map((sighting) => [sighting.vmid, sighting])), after, looked).map(({ vmid, kind }) => `${vmid} ${kind}`);
 
 test('differences become events', () => {
   assert.deepEqual(kinds([seen(100, 'running')], [seen(100, 'running')]), []);
   assert.deepEqual(kinds([], [seen(100, 'stopped')]), ['100 state']);
   assert.deepEqual(kinds([seen(100, 'running')], [seen(100, 'crashed')]), ['100 state']);
   assert.deepEqual(kinds([seen(100, 'running', 'a')], [seen(100, 'running', 'a b')]), ['100 snapshots']);
+  assert.deepEqual(kinds([seen(100, 'running', '', 'a')], [seen(100, 'running', '', 'b')]), ['100 settings']);
   assert.deepEqual(kinds([seen(100, 'stopped'), seen(101, 'stopped')], [seen(101, 'stopped')]), ['100 removed']);
+  assert.deepEqual(kinds([seen(100, 'stopped'), seen(101, 'stopped')], [seen(101, 'stopped')], [101]), []);
 });
 
 /** A watcher of one VM whose state the test sets, and that looks when it is poked only. */
 function watched() {
   const view = { state: 'stopped', looks: 0 };
   const logged: string[] = [];
-  const watcher = new Watcher(
-    async () => {
+  const watcher = new Watcher({
+    async look() {
       view.looks += 1;
       if (view.state === 'broken') throw new Error('cannot look');
       return [seen(100, view.state)];
     },
-    { everyMs: 1_000_000, log: (line) => void logged.push(line) },
-  );
+    everyMs: () => 1_000_000,
+    log: (line) => void logged.push(line),
+  });
   return { view, watcher, logged };
 }
 
@@ -42,18 +45,18 @@ test('every listener gets every change; an abort ends its iteration, close all',
   const controller = new AbortController();
   const first: string[] = [];
   const second: string[] = [];
-  watcher.poke();
+  watcher.poke(100);
   await new Promise(setImmediate);
   const firstDone = collect(watcher.subscribe(controller.signal), first);
   const secondDone = collect(watcher.subscribe(new AbortController().signal), second);
 
   view.state = 'running';
-  watcher.poke();
+  watcher.poke(100);
   await new Promise(setImmediate);
   controller.abort();
   await firstDone;
   view.state = 'crashed';
-  watcher.poke();
+  watcher.poke(100);
   await new Promise(setImmediate);
   watcher.close();
   await secondDone;
@@ -62,19 +65,19 @@ test('every listener gets every change; an abort ends its iteration, close all',
 
   await collect(watcher.subscribe(new AbortController().signal), []);
   const { looks } = view;
-  watcher.poke();
+  watcher.poke(100);
   assert.equal(view.looks, looks, 'a closed watcher looks no more');
 });
 
 test('a look that fails is logged, and the next one goes on', async () => {
   const { view, watcher, logged } = watched();
   const events: string[] = [];
-  watcher.poke();
+  watcher.poke(100);
   await new Promise(setImmediate);
   const done = collect(watcher.subscribe(new AbortController().signal), events);
   for (const state of ['broken', 'running']) {
     view.state = state;
-    watcher.poke();
+    watcher.poke(100);
     await new Promise(setImmediate);
   }
   watcher.close();

@@ -90,6 +90,8 @@ export interface MachineStatus {
   currentSnapshot?: string;
   /** True for a stopped VM whose memory lies on disk: `start` goes on from there. */
   suspended?: boolean;
+  /** What the hypervisor has otherwise than was defined, one sentence each, because somebody used its own tools. Absent when nothing. */
+  changedOutside?: string[];
 }
 
 /** What `probe` finds out: whether this hypervisor can run VMs here, how, and if not, why. */
@@ -110,10 +112,11 @@ export interface SpecProblem {
   hint: string;
 }
 
-/** A VM's state changed, however it was caused. The receiver calls `inspect` for the rest. */
+/** Something of a VM changed, however it was caused. The receiver calls `inspect` for the rest. */
 export interface DriverEvent {
   vmid: number;
-  kind: 'state' | 'removed' | 'snapshots';
+  /** `settings`: what the hypervisor keeps of its hardware, changed by whomever. */
+  kind: 'state' | 'removed' | 'snapshots' | 'settings';
   at: string;
 }
 
@@ -149,7 +152,7 @@ export interface Driver {
    * the VM running. `poweroff` takes the power away and returns when no process of the VM is left.
    */
   stop(ctx: DriverContext, options: { vmid: number; mode: StopMode; timeoutSeconds: number }): Promise<void>;
-  /** State changes from now on, within 2 s of their cause, until the signal ends it. Several may listen. */
+  /** Changes from now on, within 1 s of their cause, whoever caused them, until the signal ends it. Several may listen. */
   events(signal: AbortSignal): AsyncIterable<DriverEvent>;
   /** Ends connections and timers of this process. VMs go on running. */
   close(): Promise<void>;

@@ -99,6 +99,9 @@ export const Vm = Type.Object(
     pid: Type.Optional(Type.Integer()),
     observedAt: Timestamp,
     currentSnapshot: Type.Optional(SnapshotName),
+    changedOutside: Type.Optional(
+      Type.Array(Type.String(), { description: 'what the hypervisor has otherwise than wanted, because somebody used its own tools' }),
+    ),
     suspended: Type.Boolean({ description: 'stopped with its memory on disk: the next start goes on from there' }),
     pending: Type.Array(PendingChange, { description: 'wanted, but not yet so in the present run' }),
     actions: Type.Record(Type.String(), Verdict),

@@ -9,6 +9,7 @@ import {
   type DaemonArguments,
   type RunningDaemon,
 } from '../daemon-process.ts';
+import { daemonEnvironment } from '../daemon-program.ts';
 import { readFieldValue } from '../field-value.ts';
 import { printResult, type Invocation } from '../invocation.ts';
 import { loginText } from '../login-text.ts';
@@ -41,7 +42,10 @@ export async function up(invocation: Invocation, options: { detach?: boolean; po
 
 async function runInForeground(invocation: Invocation, settings: DaemonArguments): Promise<number> {
   // The daemon's log goes to standard error: standard output is the result's.
-  const child = spawn(process.execPath, daemonArguments(settings), { stdio: ['ignore', process.stderr, process.stderr] });
+  const child = spawn(process.execPath, daemonArguments(settings), {
+    stdio: ['ignore', process.stderr, process.stderr],
+    env: daemonEnvironment(),
+  });
   const ended = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
   // Ctrl-C in a terminal reaches the daemon by itself; SIGTERM besides is harmless, a second SIGINT might not be.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill('SIGTERM'));

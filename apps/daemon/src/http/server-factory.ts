@@ -1,5 +1,8 @@
-import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http';
+import type { RequestListener, Server } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
+
+// An `import` of node:http asks for all of its exports at once, some of which load a second HTTP client (undici) and its memory.
+const { createServer: createHttpServer } = process.getBuiltinModule('node:http');
 
 /** A certificate and its key, both PEM. */
 export interface TlsMaterial {

@@ -76,6 +76,7 @@ export function createInventory(options: {
       ...(status?.pid === undefined ? {} : { pid: status.pid }),
       observedAt: status?.observedAt ?? new Date(now()).toISOString(),
       ...(status?.currentSnapshot === undefined ? {} : { currentSnapshot: status.currentSnapshot }),
+      ...(status?.changedOutside === undefined ? {} : { changedOutside: status.changedOutside }),
       suspended: status?.suspended ?? false,
       pending: pendingChanges(record, alive),
       actions: verdicts(record, state),

@@ -68,3 +68,36 @@ test('no VM gets onto a network that is being deleted', async () => {
   assert.deepEqual(networks.specs(), []);
   assert.deepEqual(core.services.inventory.records(), []);
 });
+
+test('a VM that starts does not wait for a look at its network, unless the network is not as it was', async () => {
+  await using core = await openTestCore();
+  await create(core, [lab]);
+  const { engine } = core.services;
+  const { networkHost } = core;
+  const record = await planNewVm(core.services, { name: 'demo', hypervisor: 'fake', memoryMiB: 64, diskGiB: 1, network: 'lab' });
+  const { vmid } = record.spec;
+  assert.deepEqual(outcomes([await engine.wait((await engine.start('vm.create', { record, start: false }, user)).id)]), ['succeeded']);
+
+  const calls: string[] = [];
+  const { ensure, attach } = networkHost;
+  networkHost.ensure = (...args) => {
+    calls.push('ensure');
+    return ensure(...args);
+  };
+  networkHost.attach = (...args) => {
+    calls.push('attach');
+    // As the kernel says it when somebody deleted the bridge.
+    return networkHost.present().includes(lab.bridge) ? attach(...args) : Promise.reject(new Error('Cannot find device'));
+  };
+  const order = async (kind: string): Promise<string[]> => {
+    calls.length = 0;
+    const { id } = await engine.start(kind, { vmid, name: 'demo', timeoutSeconds: 5 }, user);
+    assert.deepEqual(outcomes([await engine.wait(id)]), ['succeeded']);
+    return calls;
+  };
+  assert.deepEqual(await order('vm.start'), ['attach']);
+  await order('vm.stop');
+  await networkHost.remove({ signal: new AbortController().signal, log: () => undefined, progress: () => undefined }, lab);
+  assert.deepEqual(await order('vm.start'), ['attach', 'ensure', 'attach']);
+  assert.deepEqual(networkHost.present(), [`${vmid}/net0`, 'nk-lab']);
+});

@@ -3,12 +3,15 @@ import { isDeepStrictEqual } from 'node:util';
 import type { DriverContext, NicAttachment } from '@nakhoda/driver';
 import { Mutex, planNetwork, withKeyedLock } from '@nakhoda/host';
 import type { Capabilities, Lease, Network, NetworkSpec } from '@nakhoda/schema';
-import { NakhodaError } from '@nakhoda/schema';
+import { NakhodaError, toNakhodaError } from '@nakhoda/schema';
 import type { Store } from '@nakhoda/store';
 
 import type { EventBus } from './event-bus.ts';
 import type { NetworkHost } from './network-host.ts';
 import { runningPlan, type VmRecord } from './vm-record.ts';
+
+/** How long a network that was found right counts as right for a VM that starts, in milliseconds: the reconciler's period, and some. */
+const trustedMs = 20_000;
 
 const networkKey = (name: string): string => `networks/${name}`;
 
@@ -72,6 +75,15 @@ export function createNetworks(options: {
           : `There are: ${[...specs.keys()].join(', ')}.`,
     });
   };
+
+  /** When the host's side of a network was last seen or made right, by `performance.now`. */
+  const ensuredAt = new Map<string, number>();
+  const ensureHost = async (ctx: DriverContext, spec: NetworkSpec): Promise<void> => {
+    await host.ensure(ctx, spec);
+    ensuredAt.set(spec.name, performance.now());
+  };
+  const ensure = (ctx: DriverContext, spec: NetworkSpec): Promise<void> =>
+    withKeyedLock(networkTurn(spec.name), () => ensureHost(ctx, spec));
 
   /** NICs that a VM has, and those that its next start will bring. */
   const allNics = (record: VmRecord): VmRecord['spec']['nics'] => [...record.spec.nics, ...(record.active?.spec.nics ?? [])];
@@ -167,11 +179,15 @@ export function createNetworks(options: {
     bringUp: (ctx, spec, unless) =>
       withKeyedLock(networkTurn(spec.name), async () => {
         if (unless?.()) return;
-        await host.ensure(ctx, spec);
+        await ensureHost(ctx, spec);
         bus.publish({ type: 'network', network: await view(spec) });
       }),
 
-    takeDown: (ctx, spec) => withKeyedLock(networkTurn(spec.name), () => host.remove(ctx, spec)),
+    takeDown: (ctx, spec) =>
+      withKeyedLock(networkTurn(spec.name), () => {
+        ensuredAt.delete(spec.name);
+        return host.remove(ctx, spec);
+      }),
 
     planAttachments: (record, backends) =>
       planning.run(async () => {
@@ -193,8 +209,20 @@ export function createNetworks(options: {
       withKeyedLock(nicsTurn(record), async () => {
         if (unless?.()) return;
         await each(record, async (attachment, spec, slot) => {
-          await withKeyedLock(networkTurn(spec.name), () => host.ensure(ctx, spec));
-          await host.attach(ctx, { attachment, network: spec, vmid: record.spec.vmid, slot });
+          const nic = { attachment, network: spec, vmid: record.spec.vmid, slot };
+          // A VM that is being started does not wait for a look at a network that was right a moment ago; the reconciler,
+          // which gives `unless`, looks as soon as the VM runs.
+          if (unless === undefined && performance.now() - (ensuredAt.get(spec.name) ?? -Infinity) < trustedMs) {
+            try {
+              await host.attach(ctx, nic);
+              return;
+            } catch (error) {
+              ctx.signal.throwIfAborted();
+              ctx.log(`${spec.name} is not as it was; it is mended first: ${toNakhodaError(error).message}`);
+            }
+          }
+          await ensure(ctx, spec);
+          await host.attach(ctx, nic);
         });
       }),
 

@@ -97,3 +97,21 @@ test('a guest that does not answer does not keep another VM from being shown as 
   stop.abort();
   await running;
 });
+
+test('a host that takes its time with one VM does not keep the change of another from being shown', { timeout: 20_000 }, async () => {
+  await using core = await openTestCore();
+  await run(core, 'network.create', { spec: network });
+  const [slow, other] = [await makeVm(core, 'slow', true), await makeVm(core, 'other', true)];
+  const held = gate(core, 'detach');
+  const stop = new AbortController();
+  const running = createReconciler(core.services).run(stop.signal);
+  core.driver.crash(slow);
+  await held.entered;
+  core.driver.crash(other);
+  const { inventory } = core.services;
+  assert.ok(await waitFor(() => inventory.state(other) === 'crashed', { timeoutMs: 1000, pollMs: 5 }));
+  held.open();
+  assert.ok(await waitFor(() => core.networkHost.present().join() === 'nk-lab', { timeoutMs: 2000, pollMs: 5 }));
+  stop.abort();
+  await running;
+});

@@ -12,6 +12,9 @@ import type { VmRecord } from './vm-record.ts';
 /** Milliseconds between two rounds when nothing signals one. */
 const periodMs = 15_000;
 
+/** From a VM's change to the question which addresses there are, in milliseconds; several changes share it. */
+const learnAfterMs = 500;
+
 /** Brings the host in line with what is wanted, again and again. Takes no input; each round is idempotent. */
 export interface Reconciler {
   /** One round now; several callers share it. */
@@ -80,6 +83,15 @@ export function createReconciler(services: Services): Reconciler {
     return learning;
   };
 
+  let soon: NodeJS.Timeout | null = null;
+  /** Not at once: to ask the kernel takes programs, which would compete with the VM that is being started. */
+  const learnSoon = (): void => {
+    soon ??= setTimeout(() => {
+      soon = null;
+      if (!ended.aborted) void learn();
+    }, learnAfterMs);
+  };
+
   const once = async (): Promise<void> => {
     await inventory.refreshAll();
     for (const spec of networks.specs()) {
@@ -97,17 +109,29 @@ export function createReconciler(services: Services): Reconciler {
     return running;
   };
 
-  const onEvent = async (event: DriverEvent): Promise<void> => {
-    await inventory.refresh(event.vmid);
-    const record = inventory.byVmid(event.vmid);
-    if (record) await attempt(`VM ${event.vmid}`, () => reconcileVm(record));
+  const afterChange = async (vmid: number): Promise<void> => {
+    const record = inventory.byVmid(vmid);
+    if (record) await attempt(`VM ${vmid}`, () => reconcileVm(record));
     restarts.look();
-    // Not waited for: a guest that does not answer would hold up the next event.
-    void learn();
+    learnSoon();
   };
 
+  /**
+   * Each event's VM is looked at, and thereby published, at once; what follows from it on the host is done one VM after
+   * the other. Looks at one VM wait for each other, so that the last tells the last state.
+   */
   const follow = async (events: AsyncIterable<DriverEvent>): Promise<void> => {
-    for await (const event of events) await onEvent(event);
+    const looks = new Map<number, Promise<void>>();
+    let following: Promise<void> = Promise.resolve();
+    for await (const { vmid } of events) {
+      const look = (looks.get(vmid) ?? Promise.resolve()).then(() => inventory.refresh(vmid));
+      looks.set(vmid, look);
+      following = Promise.all([following, look]).then(() => {
+        if (looks.get(vmid) === look) looks.delete(vmid);
+        return afterChange(vmid);
+      });
+    }
+    await following;
   };
 
   /** A guest has got its address when the DHCP server has written the lease. */
@@ -137,6 +161,7 @@ export function createReconciler(services: Services): Reconciler {
         if (!signal.aborted) await round();
       }
       await Promise.all(following);
+      if (soon) clearTimeout(soon);
       await learning;
     },
   };

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 
 import type { Driver } from '@nakhoda/driver';
-import { cacheFolder, findVirtualBoxRuntime, waitFor } from '@nakhoda/host';
+import { cacheFolder, exec, findVirtualBoxRuntime, runtimeArgv, virtualBoxPrograms, waitFor } from '@nakhoda/host';
 import type { VirtualBoxRuntime } from '@nakhoda/host';
 
 import { createVirtualBoxDriver, programEnvironment } from '../virtualbox-driver.ts';
@@ -14,7 +14,12 @@ export interface RealHost {
   userHome: string;
   runtime: VirtualBoxRuntime | null;
   /** A fresh driver on the same data folder each time. */
-  makeDriver(options?: { callTimeoutMs?: number }): Driver;
+  makeDriver(options?: { callTimeoutMs?: number; log?: (line: string) => void }): Driver;
+  /** The full command for a program of the run time, and the environment that it needs. */
+  command(program: string, args: readonly string[]): string[];
+  programEnvironment(): Record<string, string>;
+  /** Uses VirtualBox as somebody else would, behind the driver's back; gives standard output. */
+  vboxManage(args: readonly string[]): Promise<string>;
   /** What is still there of its VMs, one line each, once VirtualBox's service has left. */
   leftovers(): Promise<string[]>;
   dispose(): Promise<void>;
@@ -26,12 +31,18 @@ export async function makeRealHost(): Promise<RealHost> {
   const cache = cacheFolder(process.env);
   await mkdir(cache, { recursive: true });
   const runtime = await findVirtualBoxRuntime(process.env);
+  const command: RealHost['command'] = (program, args) =>
+    runtimeArgv(runtime ?? { kind: 'system', root: null, version: '' }, { binds: [folder, cache] }, [program, ...args]);
   return {
     folder,
     userHome,
     runtime,
     makeDriver: (options = {}) =>
       createVirtualBoxDriver({ userHome, folders: [folder, cache], runtime, log: (line) => console.log(`driver: ${line}`), ...options }),
+    command,
+    programEnvironment: () => programEnvironment(userHome),
+    vboxManage: async (args) =>
+      (await exec(command(`${virtualBoxPrograms}/VBoxManage`, args), { env: programEnvironment(userHome) })).stdout,
     async leftovers() {
       // It leaves 5 s after its last client.
       await waitFor(async () => (await processesOf(userHome)).length === 0, { timeoutMs: 20_000, pollMs: 200 });

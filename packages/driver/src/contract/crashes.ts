@@ -23,7 +23,7 @@ export async function crashes(t: TestContext, bench: Bench): Promise<void> {
     });
   }
 
-  await bench.promise(t, 'a killed process is crashed with the reason within 2 s, with an event', boot + call, async () => {
+  await bench.promise(t, 'a killed process is crashed with the reason within 1 s, with an event', boot + call, async () => {
     await bench.running();
     const log = new EventLog(bench.driver);
     const console = bench.driver.serial ? await SerialLog.open(bench.driver, ctx, vmid) : null;

@@ -14,7 +14,7 @@ export interface ContractLimits {
   exec: number;
   /** Taking, restoring or deleting a snapshot. Default 60. */
   snapshot: number;
-  /** From a change's cause to its event. The contract says 2. */
+  /** From a change's cause to its event. The contract says 1. */
   event: number;
 }
 
@@ -45,4 +45,4 @@ export interface DriverContractOptions {
   makeHarness(): Promise<ContractHarness> | ContractHarness;
 }
 
-export const defaultLimits: ContractLimits = { boot: 60, call: 30, shutdown: 60, exec: 20, snapshot: 60, event: 2 };
+export const defaultLimits: ContractLimits = { boot: 60, call: 30, shutdown: 60, exec: 20, snapshot: 60, event: 1 };

@@ -31,7 +31,7 @@ export async function running(t: TestContext, bench: Bench): Promise<void> {
 
   await bench.promise(
     t,
-    'start brings the VM to running, also when its runtime folder was lost, and a state event comes within 2 s',
+    'start brings the VM to running, also when its runtime folder was lost, and a state event comes within 1 s',
     call + boot,
     async () => {
       const log = new EventLog(driver);

@@ -1,11 +1,15 @@
+import { readFile } from 'node:fs/promises';
+
 import type { HostContext } from './host-context.ts';
 import type { HostLink } from './host-network-facts.ts';
 import { readLinks } from './host-network-facts.ts';
-import { runNetworkCommand, undoContext } from './network-commands.ts';
+import { runIpBatch, runNetworkCommand, undoContext } from './network-commands.ts';
 import type { InterfacePlan } from './plan-interface.ts';
 
 /** The interface of that name, or null. */
 export async function findLink(ctx: HostContext, name: string): Promise<HostLink | null> {
+  // Most often there is none, which the kernel says without a program's help. Not /sys: it may show another namespace.
+  if (!(await readFile('/proc/net/dev', 'utf8')).split('\n').some((line) => line.trimStart().startsWith(`${name}:`))) return null;
   return (await readLinks(ctx)).find((link) => link.name === name) ?? null;
 }
 
@@ -25,5 +29,5 @@ export async function applyPlan(
 ): Promise<void> {
   // Before the first command, for an abort can come between its work and its end.
   if (plan.creates) options.undo.defer(() => deleteLink(undoContext(ctx), options.name));
-  for (const argv of plan.commands) await runNetworkCommand(ctx, argv);
+  await runIpBatch(ctx, plan.commands);
 }

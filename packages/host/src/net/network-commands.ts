@@ -22,6 +22,26 @@ export async function runNetworkCommand(ctx: HostContext, argv: readonly string[
   }
 }
 
+/**
+ * Runs commands of `ip`, in their order, up to the first that fails; more than one in a single program, which saves each
+ * a start. None of the words may need quoting, which those that this package plans do not.
+ * @throws NakhodaError as `runNetworkCommand`
+ */
+export async function runIpBatch(ctx: HostContext, commands: readonly (readonly string[])[]): Promise<void> {
+  const [first] = commands;
+  if (first === undefined) return;
+  if (commands.length === 1) {
+    await runNetworkCommand(ctx, first);
+    return;
+  }
+  const lines = commands.map(([program, ...words]) => {
+    if (program !== 'ip' || words.some((word) => !/^[\w:./-]+$/.test(word)))
+      throw new TypeError(`No line for ip -batch: ${words.join(' ')}`);
+    return `${words.join(' ')}\n`;
+  });
+  await runNetworkCommand(ctx, ['ip', '-batch', '-'], { input: lines.join('') });
+}
+
 /** The same context for cleaning up after a failure or an abort, when the caller's signal may have fired already. */
 export function undoContext(ctx: HostContext): HostContext {
   return { signal: new AbortController().signal, log: (line) => ctx.log(line) };

@@ -11,7 +11,7 @@ export interface SerialHubOptions {
   logMaxBytes?: number;
   /** Asked whenever the socket is gone: false ends the hub, true makes it connect again. */
   isAlive: () => boolean;
-  /** Milliseconds between tries to connect; default 100. */
+  /** Most milliseconds between tries to connect, which are nearer to each other at first; default 100. */
   retryMs?: number;
 }
 
@@ -24,6 +24,8 @@ export interface SerialHubSession {
   onClose(listener: () => void): void;
   close(): void;
 }
+
+const firstPauseMs = 3;
 
 /** The last output that a hub keeps for those who come later, in bytes. */
 export const serialBacklogBytes = 64 * 1024;
@@ -39,6 +41,7 @@ export class SerialHub {
   #backlog: Buffer = Buffer.alloc(0);
   #socket: Socket | null = null;
   #retry: NodeJS.Timeout | null = null;
+  #pauseMs = firstPauseMs;
   #connected = Promise.withResolvers<boolean>();
   #closed = false;
 
@@ -106,6 +109,7 @@ export class SerialHub {
     const socket = createConnection(this.#options.socketPath);
     socket.on('connect', () => {
       this.#socket = socket;
+      this.#pauseMs = firstPauseMs;
       this.#connected.resolve(true);
     });
     socket.on('data', (data: Buffer) => this.#receive(data));
@@ -115,8 +119,15 @@ export class SerialHub {
       this.#socket = null;
       if (this.#closed) return;
       if (!this.#options.isAlive()) this.close();
-      else this.#retry = setTimeout(() => this.#connect(), this.#options.retryMs ?? 100);
+      else this.#retry = setTimeout(() => this.#connect(), this.#nextPause());
     });
+  }
+
+  /** A hypervisor that has just been started listens in a moment, and its guest waits for us. */
+  #nextPause(): number {
+    const pauseMs = this.#pauseMs;
+    this.#pauseMs = Math.min(pauseMs * 1.2, this.#options.retryMs ?? 100);
+    return pauseMs;
   }
 
   #receive(data: Buffer): void {

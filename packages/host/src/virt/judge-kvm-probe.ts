@@ -65,13 +65,15 @@ export function judgeProbeRun(run: ProbeRun): ProbeVerdict {
   }
   const words = run.output.trim().split('\n').slice(-2).join(' ');
   // A kernel whose KVM refuses registers that it offers makes QEMU fail an assertion (seen: kvm_pvm on an AMD processor).
-  const died = run.exitCode === null || /Assertion .* failed/.test(run.output);
+  const asserted = /Assertion .* failed/.test(run.output);
+  const died = run.exitCode === null || asserted;
   return {
     ok: false,
     reason: died
       ? `KVM opens, but QEMU died of it before the probe guest ran: ${words === '' ? 'it said nothing.' : words}`
       : `QEMU could not run a guest with KVM: ${words === '' ? `it ended with exit code ${run.exitCode}` : words}`,
     remedy: useTcg,
-    lasting: false,
+    // The same kernel refuses the same QEMU again; to ask it at every start of a VM would cost each 35 ms.
+    lasting: asserted,
   };
 }
