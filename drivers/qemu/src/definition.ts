@@ -6,9 +6,11 @@ import { NakhodaError } from '@nakhoda/schema';
 
 import { type Environment, sameSpec } from './environment.ts';
 import { exists, removeFile, temporaryImage } from './images.ts';
+import { layeredSlots, memoryName, overlayName } from './layers.ts';
 import { machinePaths, ownFiles } from './machine-paths.ts';
 import { type MachineRecord, writeMachineRecord } from './machine-record.ts';
 import type { Machine } from './machine.ts';
+import { readSnapshots } from './snapshot-store.ts';
 
 /** Makes a VM's record, folders and missing disks; gives the record. Undoes all of it when it fails. */
 export async function createDefinition(
@@ -58,14 +60,33 @@ export async function redefine(environment: Environment, ctx: DriverContext, mac
       hint: 'Shut the VM down first.',
     });
   }
+  await refuseLostDisks(machine, spec);
   if (machine.spec.runtimeDirectory !== spec.runtimeDirectory) await machine.setBoot(null);
   machine.record = await createDefinition(environment, ctx, spec, machine.record);
+}
+
+/** Overlays lie over a disk's image: it can neither go nor be another's as long as there are some. */
+async function refuseLostDisks({ spec: former }: Machine, spec: MachineSpec): Promise<void> {
+  const place = ({ disks, directory }: MachineSpec, slot: string): string => {
+    const disk = disks.find((one) => one.slot === slot);
+    return String(disk && [directory, disk.path, disk.format]);
+  };
+  const lost = layeredSlots(await readSnapshots(former)).filter((slot) => place(former, slot) !== place(spec, slot));
+  if (lost.length === 0) return;
+  throw new NakhodaError('vm.wrong-state', {
+    message: `VM ${former.vmid} has snapshots of ${lost.join(', ')}, which would be lost with the disk.`,
+    hint: "Delete the VM's snapshots first.",
+  });
 }
 
 /** Deletes everything that the driver made for a VM, and its folders when nothing else is in them. */
 export async function removeDefinition(ctx: DriverContext, record: MachineRecord): Promise<void> {
   const { spec } = record;
-  for (const path of record.madeDisks) {
+  const { layers, entries, trash } = await readSnapshots(spec);
+  const overlays = layers.flatMap(({ id, slots }) => slots.map((slot) => overlayName(slot, id)));
+  const memories = entries.filter(({ memory }) => memory).map(({ number }) => memoryName(number));
+  const snapshotFiles = [...overlays, ...memories, ...trash].map((name) => join(spec.directory, name));
+  for (const path of [...record.madeDisks, ...snapshotFiles]) {
     await removeFile(temporaryImage(path));
     await removeFile(path);
   }

@@ -117,7 +117,8 @@ export class QmpClient {
     if ('QMP' in message) this.#greeting.resolve();
     else if (typeof message['event'] === 'string') {
       const data = message['data'];
-      const event = { event: message['event'], data: typeof data === 'object' && data !== null ? { ...data } : {} };
+      const at = timestampOf(message['timestamp']);
+      const event = { event: message['event'], data: typeof data === 'object' && data !== null ? { ...data } : {}, at };
       for (const listener of this.#listeners) listener(event);
     } else if (typeof message['id'] === 'number') {
       const waiting = this.#waiting.get(message['id']);
@@ -140,6 +141,11 @@ export class QmpClient {
     this.#greeting.reject(closedError('its greeting'));
     this.#closed.resolve();
   }
+}
+
+function timestampOf(value: unknown): number {
+  const { seconds, microseconds } = { seconds: 0, microseconds: 0, ...(typeof value === 'object' ? value : {}) };
+  return Number(seconds) * 1000 + Number(microseconds) / 1000;
 }
 
 function refusedError(command: string, error: unknown): NakhodaError {
