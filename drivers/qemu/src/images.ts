@@ -23,6 +23,8 @@ export interface ImageTool {
   createOverlay(path: string, backing: ChainImage): Promise<void>;
   /** Merges the first image of a chain, none of which is in use for writing, into the second. The first stays as it is. */
   merge(chain: readonly ChainImage[]): Promise<void>;
+  /** Names another backing image in the header of an overlay that is not in use; its content must be the same over it. */
+  rebase(path: string, backing: ChainImage): Promise<void>;
 }
 
 /** What a half-made image is called until it is whole. */
@@ -96,6 +98,10 @@ export function createImageTool(program: string): ImageTool {
       await exec(['setpriv', '--pdeathsig', 'KILL', '--', program, 'commit', '-q', '-d', `json:${JSON.stringify(nested(chain))}`], {
         timeoutMs: 6 * 60 * 60_000,
       });
+    },
+
+    async rebase(path, backing) {
+      await exec([program, 'rebase', '-q', '-u', '-f', 'qcow2', '-b', backing.path, '-F', backing.format, '--', path]);
     },
   };
 }

@@ -64,6 +64,19 @@ export function imageChain(
   return [...overlays, { layer: 0, path: disk.path, format: disk.format }];
 }
 
+/** The disk's images whose backing image is that of the layer. */
+export function imagesOver(
+  store: Pick<LayerStore, 'layers'>,
+  spec: Pick<MachineSpec, 'directory' | 'disks'>,
+  slot: string,
+  lower: number,
+): ChainImage[] {
+  return store.layers
+    .filter(({ slots }) => slots.includes(slot))
+    .map(({ id }) => imageChain(store, spec, slot, id))
+    .flatMap(([image, backing]) => (image && backing?.layer === lower ? [image] : []));
+}
+
 /** The disks that have an overlay somewhere: they can neither go nor move. */
 export function layeredSlots(store: Pick<LayerStore, 'layers'>): string[] {
   return [...new Set(store.layers.flatMap(({ slots }) => slots))];

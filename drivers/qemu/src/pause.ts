@@ -27,12 +27,12 @@ export function watchPause(qmp: QmpClient): PauseWatch {
     async part(what, work) {
       const since = performance.now();
       const result = await work();
-      parts.push({ what, ms: performance.now() - since });
+      parts.push({ what, ms: Math.round((performance.now() - since) * 1000) / 1000 });
       return result;
     },
     async result(reason) {
       await Promise.race([over.promise, qmp.closed]);
-      return { ms: (resumed ?? 0) - (stopped ?? 0), ...(reason === undefined ? {} : { reason }), parts };
+      return { ms: Math.round(((resumed ?? 0) - (stopped ?? 0)) * 1000) / 1000, ...(reason === undefined ? {} : { reason }), parts };
     },
     [Symbol.dispose]: end,
   };

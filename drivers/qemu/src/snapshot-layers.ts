@@ -6,7 +6,7 @@ import { toNakhodaError } from '@nakhoda/schema';
 import type { ChainImage } from './block-nodes.ts';
 import type { Environment } from './environment.ts';
 import { removeFile, temporaryImage } from './images.ts';
-import { absorbLayer, alignLayers, dropLayer, imageChain, type Layer, mergedImage, nextReduction, overlayName } from './layers.ts';
+import { absorbLayer, alignLayers, dropLayer, imageChain, imagesOver, type Layer, mergedImage, nextReduction, overlayName } from './layers.ts';
 import { cancelMerges, closeUnused, liveLayers, liveQmp, mergeLive } from './live-disks.ts';
 import { cancelSaving } from './live-memory.ts';
 import type { Machine } from './machine.ts';
@@ -112,13 +112,22 @@ async function mergeImage(
   progress: ((fraction: number) => void) | undefined,
 ): Promise<void> {
   const { spec } = machine;
-  const chain = imageChain(await readSnapshots(spec), spec, slot, upper);
-  const lower = chain[1]?.layer ?? 0;
+  const store = await readSnapshots(spec);
+  const chain = imageChain(store, spec, slot, upper);
+  const [, lower] = chain;
+  if (!lower) return;
   const qmp = await liveQmp(machine);
-  const [top, ...others] = (qmp && (await liveLayers(qmp, spec))[slot]) ?? [];
-  if (!qmp || top === undefined || ![top, ...others].includes(upper)) {
-    await environment.images.merge(chain);
+  const live = (qmp && (await liveLayers(qmp, spec))[slot]) ?? [];
+  const [top] = live;
+  const put = async (): Promise<void> => {
+    // Nobody relies on the headers of overlays that are not in use, but whoever looks at them shall not be misled.
+    for (const { layer, path } of imagesOver(store, spec, slot, upper))
+      if (!live.includes(layer)) await environment.images.rebase(path, lower);
     await writeSnapshots(spec, mergedImage(await readSnapshots(spec), upper, slot));
+  };
+  if (!qmp || top === undefined || !live.includes(upper)) {
+    await environment.images.merge(chain);
+    await put();
     return;
   }
   let holding = false;
@@ -132,8 +141,8 @@ async function mergeImage(
     }
     await complete();
   };
-  await mergeLive(qmp, { slot, top, upper, lower }, { ...(progress ? { progress } : {}), onReady });
-  await writeSnapshots(spec, mergedImage(await readSnapshots(spec), upper, slot));
+  await mergeLive(qmp, { slot, top, upper, lower: lower.layer }, { ...(progress ? { progress } : {}), onReady });
+  await put();
   if (holding) {
     await qmp.execute('cont', {});
     await writeSnapshots(spec, { ...(await readSnapshots(spec)), holding: false });

@@ -7,14 +7,15 @@ import {
   findReady,
   finish,
   hardwareDifferences,
-  mark,
+  type NewEntry,
   remove,
+  removeUnfinished,
   type SnapshotStore,
   toSnapshots,
 } from './snapshot-tree.ts';
 
-const take = (store: SnapshotStore, name: string): SnapshotStore => finish(begin(store, entry(name)), name);
-const entry = (name: string) => ({
+const take = (store: SnapshotStore, name: string): SnapshotStore => finish(begin(store, entry(name)).store, name);
+const entry = (name: string): NewEntry => ({
   name,
   description: '',
   createdAt: '2026-01-01T00:00:00.000Z',
@@ -46,12 +47,26 @@ test('children and "you are here" move up when one goes', () => {
   assert.equal(remove(last, 'nowhere'), last);
 });
 
-test('what is not whole is not listed, and cannot be restored', () => {
-  const store = begin(take(emptyStore, 'a'), entry('b'));
+test('what is not whole is not listed, cannot be restored, and goes with the file of its memory', () => {
+  const { store, layer } = begin(take(emptyStore, 'a'), { ...entry('b'), memory: true });
   assert.deepEqual(shape(store), { a: null });
   assert.equal(store.current, 'a');
   assert.equal(findReady(store, 'b'), null);
-  assert.equal(findReady(mark(store, 'a', 'deleting'), 'a'), null);
+  assert.deepEqual(layer, { id: 2, parent: 0, slots: ['disk0'] });
+  const left = removeUnfinished(store);
+  assert.deepEqual(
+    left.entries.map(({ name }) => name),
+    ['a'],
+  );
+  assert.deepEqual(left.trash, ['memory.layer2']);
+  assert.deepEqual(removeUnfinished(left), left);
+});
+
+test('how long the guest stood still is told, what it consisted of is not', () => {
+  const pause = { ms: 12, parts: [{ what: 'stop', ms: 2 }] };
+  const { store } = begin(emptyStore, { ...entry('a'), memory: true });
+  assert.deepEqual(toSnapshots(finish(store, 'a', { bytes: 1, pause }))[0]?.pause, { ms: 12 });
+  assert.deepEqual(toSnapshots(finish(store, 'a', { bytes: 1, pause: { ...pause, reason: 'no' } }))[0]?.pause, { ms: 12, reason: 'no' });
 });
 
 test('memory fits the hardware it was taken on', () => {
