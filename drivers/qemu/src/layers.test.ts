@@ -10,7 +10,7 @@ import { begin, emptyStore, finish, type NewEntry, remove, removeUnfinished, typ
 const slots = ['disk0', 'disk1'];
 const spec = {
   directory: '/d',
-  disks: slots.map((slot) => ({ slot, path: `/base/${slot}`, format: 'qcow2' as const, sizeBytes: 1 })),
+  disks: slots.map((slot) => ({ slot, path: `/base/${slot}`, format: 'qcow2' as const })),
 };
 const entry = (name: string): NewEntry => ({
   name,

@@ -1,4 +1,4 @@
-import type { MachineSpec } from '@nakhoda/driver';
+import type { MachineDisk } from '@nakhoda/driver';
 
 import type { ChainImage } from './block-nodes.ts';
 
@@ -22,6 +22,12 @@ export interface LayerStore {
   entries: { layer: number; number: number; status: string }[];
   /** Names of files in the VM's directory that nothing needs any more, and that are about to be deleted. */
   trash: string[];
+}
+
+/** Where a VM's disks are: the part of its spec that is about images. */
+interface DiskPlaces {
+  directory: string;
+  disks: readonly Pick<MachineDisk, 'slot' | 'path' | 'format'>[];
 }
 
 /** What brings the layers nearer to what the snapshots need. */
@@ -52,7 +58,7 @@ export function lineage(store: Pick<LayerStore, 'layers'>, from: number): Layer[
 /** The images that make up a disk in a layer, top first, down to the disk as it was defined. */
 export function imageChain(
   store: Pick<LayerStore, 'layers'>,
-  spec: Pick<MachineSpec, 'directory' | 'disks'>,
+  spec: DiskPlaces,
   slot: string,
   from: number,
 ): ChainImage[] {
@@ -67,7 +73,7 @@ export function imageChain(
 /** The disk's images whose backing image is that of the layer. */
 export function imagesOver(
   store: Pick<LayerStore, 'layers'>,
-  spec: Pick<MachineSpec, 'directory' | 'disks'>,
+  spec: DiskPlaces,
   slot: string,
   lower: number,
 ): ChainImage[] {

@@ -45,26 +45,27 @@ export async function saved(
   receiver: MemoryReceiver,
   options: { signal: AbortSignal; progress: (fraction: number) => void },
 ): Promise<number> {
-  // What the file system said is the cause; QEMU then only sees its peer hang up.
-  const fault = Promise.withResolvers<never>();
-  fault.promise.catch(() => undefined);
-  receiver.whole.catch(fault.reject);
-  await Promise.race([migrated(qmp, options), fault.promise]).catch(async (error: unknown) => {
-    await cancelSaving(qmp).catch(() => undefined);
-    throw error;
-  });
+  await migrated(qmp, options);
   return receiver.whole;
 }
 
-/** Gives up a stream that is under way, and waits until QEMU has done so. */
-export async function cancelSaving(qmp: QmpClient): Promise<void> {
-  const deadline = performance.now() + 30_000;
+/**
+ * Gives up a stream that an earlier daemon, or a call that failed, left under way. With `runs`, returns as soon as the
+ * guest can go on; otherwise when nothing is sent any more. A stream in the background is never cancelled: QEMU 7.2 can
+ * hang for ever in that (memory-writer.pl tells why), so it is waited for.
+ * @throws NakhodaError `hypervisor.timeout`
+ */
+export async function endSaving(qmp: QmpClient, options: { runs: boolean; timeoutMs: number }): Promise<void> {
+  const deadline = performance.now() + options.timeoutMs;
+  const capabilities = await qmp.execute('query-migrate-capabilities', {});
+  const background = capabilities.some(({ capability, state }) => capability === 'background-snapshot' && state);
   for (;;) {
     const { status } = await qmp.execute('query-migrate', {});
     if (status === undefined || over.has(status)) return;
-    if (status !== 'cancelling') await qmp.execute('migrate_cancel', {});
-    if (performance.now() > deadline) throw lateError('to stop writing memory');
-    await delay(10);
+    if (!background) await qmp.execute('migrate_cancel', {});
+    else if (options.runs && (await qmp.execute('query-status', {})).status === 'running') return;
+    if (performance.now() > deadline) throw lateError('to write its memory to the end');
+    await delay(20);
   }
 }
 

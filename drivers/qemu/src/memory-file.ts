@@ -1,10 +1,14 @@
-import { createReadStream, createWriteStream } from 'node:fs';
-import { open, rm } from 'node:fs/promises';
-import { createConnection, createServer, type Socket } from 'node:net';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { createConnection } from 'node:net';
+import { createInterface } from 'node:readline';
 import { pipeline } from 'node:stream/promises';
+import { fileURLToPath } from 'node:url';
 
-/** Bytes read or written at once: a page fault of the guest waits for them. */
 const chunkBytes = 1024 * 1024;
+const writer = fileURLToPath(new URL('memory-writer.pl', import.meta.url));
 
 export interface MemoryReceiver extends AsyncDisposable {
   /** Bytes written when the sender has said its last and all of it is on the disk; rejects when it could not be written. */
@@ -12,49 +16,48 @@ export interface MemoryReceiver extends AsyncDisposable {
 }
 
 /**
- * Listens on a Unix socket for one sender, QEMU, and writes what it sends to a new file: QEMU itself can make no file
- * in its sandbox without a descriptor that Node cannot hand over. Once disposed of, nothing more is written.
+ * Listens on a Unix socket for one sender, QEMU, and writes what it sends to a new file. QEMU cannot do that itself:
+ * in its sandbox it would need a descriptor, which Node cannot hand over. It is done by a process that outlives this
+ * one, because a QEMU that loses its reader can hang for ever (see memory-writer.pl).
  */
 export async function receiveMemory(socketPath: string, filePath: string, handOver: (path: string) => Promise<void>): Promise<MemoryReceiver> {
-  await rm(socketPath, { force: true });
-  await rm(filePath, { force: true });
-  const { promise: whole, resolve, reject } = Promise.withResolvers<number>();
+  const child = spawn('perl', [writer, socketPath, filePath], { detached: true, stdio: ['pipe', 'pipe', 'pipe'] });
+  child.unref();
+  const ended = once(child, 'close');
+  const listening = Promise.withResolvers<void>();
+  const whole = Promise.withResolvers<number>();
   // Whoever stops waiting for QEMU before this is told why by QEMU.
-  whole.catch(() => undefined);
-  let sender: Socket | null = null;
-  const server = createServer({ highWaterMark: chunkBytes }, (socket) => {
-    if (sender) {
-      socket.destroy();
-      return;
-    }
-    sender = socket;
-    server.close();
-    write(socket, filePath).then(resolve, reject);
+  whole.promise.catch(() => undefined);
+  const fail = (error: Error): void => {
+    listening.reject(error);
+    whole.reject(error);
+  };
+  let complaint = '';
+  child.stderr.on('data', (data: Buffer) => (complaint += data.toString()));
+  child.stdin.on('error', () => undefined);
+  createInterface(child.stdout).on('line', (line) => {
+    const [word, ...rest] = line.split(' ');
+    if (word === 'listening') listening.resolve();
+    else if (word === 'whole') whole.resolve(Number(rest[0]));
+    else fail(new Error(`The guest's memory could not be written to ${filePath}: ${rest.join(' ')}`));
   });
-  await new Promise<void>((listening, failed) => {
-    server.once('error', failed);
-    server.listen(socketPath, listening);
-  });
+  ended.then(
+    () => fail(new Error(`The guest's memory was not written to ${filePath}. ${complaint}`.trim())),
+    (error: unknown) => fail(error instanceof Error ? error : new Error(String(error))),
+  );
   const dispose = async (): Promise<void> => {
-    if (!sender) reject(new Error('QEMU sent no memory.'));
-    sender?.destroy();
-    server.close();
-    await whole.catch(() => undefined);
-    await rm(socketPath, { force: true });
+    child.stdin.end();
+    await ended.catch(() => undefined);
   };
   try {
+    await listening.promise;
     await handOver(socketPath);
+    await handOver(filePath);
   } catch (error) {
     await dispose();
     throw error;
   }
-  return { whole, [Symbol.asyncDispose]: dispose };
-}
-
-async function write(socket: Socket, path: string): Promise<number> {
-  const file = createWriteStream(path, { flags: 'wx', mode: 0o600, highWaterMark: 4 * chunkBytes, flush: true });
-  await pipeline(socket, file);
-  return file.bytesWritten;
+  return { whole: whole.promise, [Symbol.asyncDispose]: dispose };
 }
 
 /** Sends a file to QEMU, which listens on the Unix socket. Resolves when all is sent, rejects when QEMU hangs up before. */

@@ -8,7 +8,7 @@ import type { Environment } from './environment.ts';
 import { removeFile, temporaryImage } from './images.ts';
 import { absorbLayer, alignLayers, dropLayer, imageChain, imagesOver, type Layer, mergedImage, nextReduction, overlayName } from './layers.ts';
 import { cancelMerges, closeUnused, liveLayers, liveQmp, mergeLive } from './live-disks.ts';
-import { cancelSaving } from './live-memory.ts';
+import { endSaving } from './live-memory.ts';
 import type { Machine } from './machine.ts';
 import type { RunState } from './qmp/commands.ts';
 import { readSnapshots, writeSnapshots } from './snapshot-store.ts';
@@ -19,6 +19,11 @@ export interface NewOverlay {
   slot: string;
   image: ChainImage;
   from: number;
+}
+
+interface HealOptions extends ReduceOptions {
+  /** Milliseconds that memory which is still being written for nobody is waited for. Default an hour. */
+  patienceMs?: number;
 }
 
 interface ReduceOptions {
@@ -53,7 +58,8 @@ export async function settle(machine: Machine): Promise<void> {
   const qmp = await liveQmp(machine);
   if (!qmp) return;
   await cancelMerges(qmp);
-  if (recorded.entries.some(({ status }) => status === 'taking')) await cancelSaving(qmp);
+  const taking = recorded.entries.some(({ status }) => status === 'taking');
+  if (taking) await endSaving(qmp, { runs: true, timeoutMs: 30_000 });
   const store = alignLayers(recorded, await liveLayers(qmp, spec));
   // Before the guest goes on: from then on the images that QEMU uses are the only truth.
   if (store !== recorded) await writeSnapshots(spec, store);
@@ -66,10 +72,12 @@ export async function settle(machine: Machine): Promise<void> {
 const stillStates: ReadonlySet<RunState> = new Set(['paused', 'postmigrate', 'finish-migrate']);
 
 /** Removes what a crash left in the middle, and gives back what nothing needs any more. Idempotent. */
-export async function heal(environment: Environment, machine: Machine, options: ReduceOptions): Promise<void> {
+export async function heal(environment: Environment, machine: Machine, options: HealOptions): Promise<void> {
   await settle(machine);
   const store = await readSnapshots(machine.spec);
   const unfinished = store.entries.some(({ status }) => status !== 'ready');
+  const qmp = unfinished ? await liveQmp(machine) : null;
+  if (qmp) await endSaving(qmp, { runs: false, timeoutMs: options.patienceMs ?? 60 * 60_000 });
   // The disks have been the snapshot's from the moment on in which a rollback was put down.
   if (unfinished || store.pendingRollback !== null)
     await writeSnapshots(machine.spec, { ...removeUnfinished(store), pendingRollback: null });

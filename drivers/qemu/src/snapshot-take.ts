@@ -65,7 +65,8 @@ export async function takeSnapshot(
     await writeSnapshots(spec, { ...finish(await readSnapshots(spec), name, kept), holding: false });
   } catch (error) {
     try {
-      await heal(environment, machine, { merge: true, log: ctx.log });
+      // Whoever cancels does not want to wait, and a daemon that is to end should not.
+      await heal(environment, machine, { merge: true, log: ctx.log, ...(ctx.signal.aborted ? { patienceMs: 5_000 } : {}) });
     } catch (left) {
       // It stays on record as `taking`, and the next change of the snapshots removes it.
       ctx.log(`What was made of snapshot ${name} could not be removed yet: ${toNakhodaError(left).message}`);

@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
+import { defaultHardware, defaultNic, fixedHardware, type MachineSpec } from '@nakhoda/driver';
+
 import {
   begin,
   emptyStore,
   findReady,
   finish,
   hardwareDifferences,
+  hardwareOf,
   type NewEntry,
   remove,
   removeUnfinished,
@@ -70,10 +73,25 @@ test('how long the guest stood still is told, what it consisted of is not', () =
 });
 
 test('memory fits the hardware it was taken on', () => {
-  const hardware = { machineType: 'pc-q35-7.2', accelerator: 'tcg', cores: 1, memoryMiB: 128, disks: ['disk0'], nics: [] };
-  assert.deepEqual(hardwareDifferences(hardware, { ...hardware, disks: ['disk0'] }), []);
-  assert.deepEqual(hardwareDifferences(hardware, { ...hardware, cores: 2, accelerator: 'kvm' }), [
+  const spec: MachineSpec = {
+    vmid: 101,
+    name: 'web',
+    uuid: '0b1d2c3e-0000-4000-8000-000000000101',
+    cores: 1,
+    memoryMiB: 128,
+    ...defaultHardware(fixedHardware),
+    directory: '/d',
+    runtimeDirectory: '/r',
+    disks: [],
+    cdrom: null,
+    nics: [{ slot: 'net0', mac: '52:54:00:00:00:65', attachment: { kind: 'none' }, ...defaultNic(fixedHardware) }],
+  };
+  const hardware = hardwareOf(spec, 'pc-q35-7.2', 'tcg');
+  assert.deepEqual(hardwareDifferences(hardware, hardwareOf({ ...spec, cpuLimit: 1, name: 'other' }, 'pc-q35-7.2', 'tcg')), []);
+  assert.deepEqual(hardwareDifferences(hardware, hardwareOf({ ...spec, cores: 2, nics: [] }, 'pc-q35-7.2', 'kvm')), [
     'accelerator was tcg and is kvm',
     'cores was 1 and is 2',
+    'nics was net0 virtio 52:54:00:00:00:65 and is ',
   ]);
+  assert.deepEqual(hardwareDifferences({ ...hardware, gone: '1' }, hardware), ['gone was 1 and is unknown']);
 });

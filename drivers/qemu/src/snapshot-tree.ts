@@ -4,15 +4,8 @@ import type { MachineSpec } from '@nakhoda/driver';
 
 import { addLayer, type Layer, type LayerStore, memoryName } from './layers.ts';
 
-/** The virtual hardware that a memory snapshot was taken on: it can be restored on the same only. */
-export interface Hardware {
-  machineType: string;
-  accelerator: string;
-  cores: number;
-  memoryMiB: number;
-  disks: string[];
-  nics: string[];
-}
+/** The virtual hardware that a memory snapshot was taken on, each kind in words: it can be restored on the same only. */
+export type Hardware = Record<string, string>;
 
 /** How long the guest stood still while its memory was kept. */
 export interface Pause {
@@ -136,20 +129,23 @@ export function toSnapshots(store: SnapshotStore): Snapshot[] {
     }));
 }
 
+/** All that the guest's memory and the state of its devices depend on; limits and caches of the host are not among it. */
 export function hardwareOf(spec: MachineSpec, machineType: string, accelerator: string): Hardware {
+  const { sockets, cores, memoryMiB, cpuModel, firmware, secureBoot, tpm, display, displayMemoryMiB, serialPorts, audio, rng, watchdog } = spec;
+  const plain = { sockets, cores, memoryMiB, cpuModel, firmware, secureBoot, tpm, display, displayMemoryMiB, serialPorts, audio, rng, watchdog };
   return {
     machineType,
     accelerator,
-    cores: spec.cores,
-    memoryMiB: spec.memoryMiB,
-    disks: spec.disks.map((disk) => disk.slot),
-    nics: spec.nics.map((nic) => `${nic.slot} ${nic.mac}`),
+    ...Object.fromEntries(Object.entries(plain).map(([kind, value]) => [kind, String(value)])),
+    disks: spec.disks.map(({ slot, bus }) => `${slot} ${bus}`).join(', '),
+    nics: spec.nics.map(({ slot, model, mac }) => `${slot} ${model} ${mac}`).join(', '),
+    hostDevices: JSON.stringify(spec.hostDevices),
   };
 }
 
 /** What differs, in words; empty when a memory snapshot of `then` can be restored on `now`. */
 export function hardwareDifferences(then: Hardware, now: Hardware): string[] {
-  return (Object.keys(then) as (keyof Hardware)[])
-    .filter((key) => String(then[key]) !== String(now[key]))
-    .map((key) => `${key} was ${String(then[key])} and is ${String(now[key])}`);
+  return Object.keys({ ...then, ...now })
+    .filter((kind) => then[kind] !== now[kind])
+    .map((kind) => `${kind} was ${then[kind] ?? 'unknown'} and is ${now[kind] ?? 'unknown'}`);
 }

@@ -73,6 +73,7 @@ export interface QmpCommands {
   'migrate_cancel': { arguments: None; result: None };
   'migrate-incoming': { arguments: { uri: string }; result: None };
   'migrate-set-capabilities': { arguments: { capabilities: { capability: string; state: boolean }[] }; result: None };
+  'query-migrate-capabilities': { arguments: None; result: { capability: string; state: boolean }[] };
   'migrate-set-parameters': { arguments: { 'max-bandwidth': number }; result: None };
   'query-migrate': { arguments: None; result: MigrationInfo };
   'query-jobs': { arguments: None; result: JobInfo[] };
