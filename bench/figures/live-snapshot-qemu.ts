@@ -123,7 +123,9 @@ function rows(ours: readonly Taken[], theirs: readonly number[]): Row[] {
       unit: 'ms',
       against: `snapshot-save: ${save.toFixed(1)} ms`,
       ratio: pause / save,
-      note: reason ?? `${memoryMiB} MiB guest, ${heldMiB} MiB of them random data, busy disk; largest of ${rounds}: ${Math.max(...ours.map((one) => one.pause.ms)).toFixed(1)} ms`,
+      note:
+        reason ??
+        `${memoryMiB} MiB guest, ${heldMiB} MiB of them random data, busy disk; largest of ${rounds}: ${Math.max(...ours.map((one) => one.pause.ms)).toFixed(1)} ms`,
     },
     ...parts,
     {

@@ -1,5 +1,5 @@
 import { mkdir, readdir, rmdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 import type { DriverContext, MachineSpec } from '@nakhoda/driver';
 import { NakhodaError } from '@nakhoda/schema';
@@ -93,11 +93,22 @@ export async function removeDefinition(ctx: DriverContext, record: MachineRecord
   const { record: recordPath } = machinePaths(spec);
   // The record goes last: until then the VM is known, and this can be done again.
   for (const path of ownFiles(spec).filter((file) => file !== recordPath)) await removeFile(path);
+  for (const path of await halfWritten(ownFiles(spec))) await removeFile(path);
   await removeFile(recordPath);
   for (const folder of [spec.directory, spec.runtimeDirectory]) {
     const foreign = await removeIfEmpty(folder);
     if (foreign.length > 0) ctx.log(`Left in ${folder}, because Nakhoda did not make it: ${foreign.join(', ')}.`);
   }
+}
+
+/** What a daemon that was killed while it wrote one of the files anew (`writeFileAtomic`) left beside it. */
+async function halfWritten(files: readonly string[]): Promise<string[]> {
+  const found: string[] = [];
+  for (const folder of new Set(files.map((file) => dirname(file)))) {
+    const names = await readdir(folder).catch(() => []);
+    found.push(...names.filter((name) => /\.[0-9a-f]{12}\.new$/.test(name)).map((name) => join(folder, name)));
+  }
+  return found.filter((path) => files.includes(path.replace(/\.[0-9a-f]{12}\.new$/, '')));
 }
 
 /** Removes the folder when it is empty, otherwise gives what is in it. */

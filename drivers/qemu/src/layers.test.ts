@@ -61,7 +61,8 @@ test('a record that contradicts itself is not followed', () => {
 
 test('a node tells its layer, and only a node of that disk does', () => {
   for (const layer of [0, 1, 12]) assert.equal(layerOfNode('disk1', layerNode('disk1', layer)), layer);
-  for (const node of ['disk1-file', 'disk1-2-file', 'disk1-0', 'disk1-', 'disk10', 'disk', 'cd0', '']) assert.equal(layerOfNode('disk1', node), null);
+  for (const node of ['disk1-file', 'disk1-2-file', 'disk1-0', 'disk1-', 'disk10', 'disk', 'cd0', ''])
+    assert.equal(layerOfNode('disk1', node), null);
 });
 
 test('what QEMU did before its daemon died is taken up', () => {
@@ -88,9 +89,7 @@ test('what QEMU did before its daemon died is taken up', () => {
 });
 
 type Image = Record<string, string>;
-type Step =
-  | { kind: 'write' | 'take' | 'crash while taking' | 'reduce' }
-  | { kind: 'rollback' | 'delete' | 'reduce partly'; pick: number };
+type Step = { kind: 'write' | 'take' | 'crash while taking' | 'reduce' } | { kind: 'rollback' | 'delete' | 'reduce partly'; pick: number };
 
 /** Images with contents, changed as qemu-img and QEMU change them. */
 class Disks {
@@ -106,7 +105,8 @@ class Disks {
   }
 
   write(value: string): void {
-    for (const slot of slots) Object.assign(this.images.get(paths(this.store, slot)[0] ?? '') ?? assert.fail(), { [`key ${value}`]: value, all: value });
+    for (const slot of slots)
+      Object.assign(this.images.get(paths(this.store, slot)[0] ?? '') ?? assert.fail(), { [`key ${value}`]: value, all: value });
   }
 
   /** So many images are merged or layers dropped; then a crash. */
@@ -133,7 +133,7 @@ class Disks {
 const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ kind: fc.constantFrom('write', 'take', 'crash while taking', 'reduce') }),
   fc.record({ kind: fc.constantFrom('rollback', 'delete', 'reduce partly'), pick: fc.nat(12) }),
-) as fc.Arbitrary<Step>;
+);
 
 test('whatever happens to others, a snapshot and the VM keep their content, and nothing is kept for nobody', () => {
   fc.assert(

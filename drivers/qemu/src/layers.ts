@@ -46,7 +46,7 @@ export function memoryName(number: number): string {
 /** The layers from this one down, without layer 0; top first. */
 export function lineage(store: Pick<LayerStore, 'layers'>, from: number): Layer[] {
   const found: Layer[] = [];
-  for (let id = from; id !== 0; ) {
+  for (let id = from; id !== 0;) {
     const layer = store.layers.find((one) => one.id === id);
     if (!layer || found.includes(layer)) throw new Error(`The record of the snapshots is damaged: there is no layer ${id}.`);
     found.push(layer);
@@ -56,12 +56,7 @@ export function lineage(store: Pick<LayerStore, 'layers'>, from: number): Layer[
 }
 
 /** The images that make up a disk in a layer, top first, down to the disk as it was defined. */
-export function imageChain(
-  store: Pick<LayerStore, 'layers'>,
-  spec: DiskPlaces,
-  slot: string,
-  from: number,
-): ChainImage[] {
+export function imageChain(store: Pick<LayerStore, 'layers'>, spec: DiskPlaces, slot: string, from: number): ChainImage[] {
   const disk = spec.disks.find((one) => one.slot === slot);
   if (!disk) throw new Error(`The VM has no disk ${slot}.`);
   const overlays = lineage(store, from)
@@ -71,12 +66,7 @@ export function imageChain(
 }
 
 /** The disk's images whose backing image is that of the layer. */
-export function imagesOver(
-  store: Pick<LayerStore, 'layers'>,
-  spec: DiskPlaces,
-  slot: string,
-  lower: number,
-): ChainImage[] {
+export function imagesOver(store: Pick<LayerStore, 'layers'>, spec: DiskPlaces, slot: string, lower: number): ChainImage[] {
   return store.layers
     .filter(({ slots }) => slots.includes(slot))
     .map(({ id }) => imageChain(store, spec, slot, id))
@@ -156,7 +146,8 @@ export function alignLayers<S extends LayerStore>(store: S, actual: Record<strin
     for (const layer of expected) if (!chain.includes(layer.id)) aligned = mergedImage(aligned, layer.id, slot);
     const known = new Set([0, ...expected.map(({ id }) => id)]);
     const unknown = chain.find((id) => !known.has(id));
-    if (unknown !== undefined) throw new Error(`QEMU uses layer ${unknown} of ${slot}, which the record of the snapshots does not have there.`);
+    if (unknown !== undefined)
+      throw new Error(`QEMU uses layer ${unknown} of ${slot}, which the record of the snapshots does not have there.`);
   }
   return aligned;
 }

@@ -75,7 +75,12 @@ export async function endSaving(qmp: QmpClient, options: { runs: boolean; timeou
  */
 export async function loadMemory(
   qmp: QmpClient,
-  { filePath, socketPath, signal, progress }: { filePath: string; socketPath: string; signal: AbortSignal; progress: (fraction: number) => void },
+  {
+    filePath,
+    socketPath,
+    signal,
+    progress,
+  }: { filePath: string; socketPath: string; signal: AbortSignal; progress: (fraction: number) => void },
 ): Promise<void> {
   await qmp.execute('migrate-set-capabilities', { capabilities: [{ capability: 'events', state: true }] });
   await qmp.execute('migrate-incoming', { uri: `unix:${socketPath}` });
@@ -87,7 +92,10 @@ export async function loadMemory(
 }
 
 /** Waits for the end of the migration that is under way. QEMU tells each step by an event, and is asked now and then. */
-async function migrated(qmp: QmpClient, { signal, progress }: { signal: AbortSignal; progress: (fraction: number) => void }): Promise<void> {
+async function migrated(
+  qmp: QmpClient,
+  { signal, progress }: { signal: AbortSignal; progress: (fraction: number) => void },
+): Promise<void> {
   let wake: () => void = () => undefined;
   const stopListening = qmp.onEvent(({ event }) => {
     if (event === 'MIGRATION') wake();

@@ -20,7 +20,11 @@ export interface MemoryReceiver extends AsyncDisposable {
  * in its sandbox it would need a descriptor, which Node cannot hand over. It is done by a process that outlives this
  * one, because a QEMU that loses its reader can hang for ever (see memory-writer.pl).
  */
-export async function receiveMemory(socketPath: string, filePath: string, handOver: (path: string) => Promise<void>): Promise<MemoryReceiver> {
+export async function receiveMemory(
+  socketPath: string,
+  filePath: string,
+  handOver: (path: string) => Promise<void>,
+): Promise<MemoryReceiver> {
   const child = spawn('perl', [writer, socketPath, filePath], { detached: true, stdio: ['pipe', 'pipe', 'pipe'] });
   child.unref();
   const ended = once(child, 'close');

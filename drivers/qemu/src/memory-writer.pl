@@ -63,7 +63,11 @@ while (1) {
     while ($offset < $count && !defined $failure) {
         my $written = syswrite($file, $chunk, $count - $offset, $offset);
         if (defined $written) { $offset += $written }
-        elsif (!$!{EINTR}) { $failure = "writing: $!" }
+        elsif (!$!{EINTR}) {
+            $failure = "writing: $!";
+            # The record that this has failed needs room, too.
+            truncate $file, 0;
+        }
     }
 }
 $file->sync or $failure //= "writing: $!";

@@ -62,7 +62,9 @@ test('whenever its daemon is killed, a VM keeps its content and every snapshot i
     now = { disk: value, memory: value };
   };
   const look = async (): Promise<{ disk: string; memory: string }> => {
-    const text = await (await busyGuest(driver, ctx, vmid)).shell('echo 3 > /proc/sys/vm/drop_caches; cat /data/mark; cat /run/mark 2>/dev/null || true');
+    const text = await (
+      await busyGuest(driver, ctx, vmid)
+    ).shell('echo 3 > /proc/sys/vm/drop_caches; cat /data/mark; cat /run/mark 2>/dev/null || true');
     const [disk = '', memory = ''] = text.split('\n');
     return { disk, memory };
   };
@@ -99,7 +101,8 @@ test('whenever its daemon is killed, a VM keeps its content and every snapshot i
     } else {
       assert.equal(state, 'running', reason ?? '');
       if (order === 'delete' && !left.includes(name)) marks.delete(name);
-      if (order !== 'delete' && left.includes(name)) marks.set(name, { disk: now.disk, memory: order === 'take-memory' ? now.memory : null });
+      if (order !== 'delete' && left.includes(name))
+        marks.set(name, { disk: now.disk, memory: order === 'take-memory' ? now.memory : null });
       if (done) assert.equal(left.includes(name), order !== 'delete');
     }
     assert.deepEqual(await look(), now, `after ${order} ${name}`);

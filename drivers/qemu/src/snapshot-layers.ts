@@ -6,7 +6,17 @@ import { toNakhodaError } from '@nakhoda/schema';
 import type { ChainImage } from './block-nodes.ts';
 import type { Environment } from './environment.ts';
 import { removeFile, temporaryImage } from './images.ts';
-import { absorbLayer, alignLayers, dropLayer, imageChain, imagesOver, type Layer, mergedImage, nextReduction, overlayName } from './layers.ts';
+import {
+  absorbLayer,
+  alignLayers,
+  dropLayer,
+  imageChain,
+  imagesOver,
+  type Layer,
+  mergedImage,
+  nextReduction,
+  overlayName,
+} from './layers.ts';
 import { cancelMerges, closeUnused, liveLayers, liveQmp, mergeLive } from './live-disks.ts';
 import { endSaving } from './live-memory.ts';
 import type { Machine } from './machine.ts';
@@ -69,7 +79,8 @@ export async function settle(machine: Machine): Promise<void> {
   await writeSnapshots(spec, { ...store, holding: false });
 }
 
-const stillStates: ReadonlySet<RunState> = new Set(['paused', 'postmigrate', 'finish-migrate']);
+/** With `io-error` the memory may have taken the room that the guest's disks needed; its requests are made again. */
+const stillStates: ReadonlySet<RunState> = new Set(['paused', 'postmigrate', 'finish-migrate', 'io-error']);
 
 /** Removes what a crash left in the middle, and gives back what nothing needs any more. Idempotent. */
 export async function heal(environment: Environment, machine: Machine, options: HealOptions): Promise<void> {

@@ -80,11 +80,7 @@ export function begin(store: SnapshotStore, entry: NewEntry): { store: SnapshotS
 }
 
 /** The store with the snapshot there, and current. */
-export function finish(
-  store: SnapshotStore,
-  name: string,
-  memory: { bytes: number; pause: Pause | null } | null = null,
-): SnapshotStore {
+export function finish(store: SnapshotStore, name: string, memory: { bytes: number; pause: Pause | null } | null = null): SnapshotStore {
   const entries = store.entries.map((entry) =>
     entry.name === name ? { ...entry, status: 'ready' as const, memoryBytes: memory?.bytes ?? null, pause: memory?.pause ?? null } : entry,
   );
@@ -131,8 +127,23 @@ export function toSnapshots(store: SnapshotStore): Snapshot[] {
 
 /** All that the guest's memory and the state of its devices depend on; limits and caches of the host are not among it. */
 export function hardwareOf(spec: MachineSpec, machineType: string, accelerator: string): Hardware {
-  const { sockets, cores, memoryMiB, cpuModel, firmware, secureBoot, tpm, display, displayMemoryMiB, serialPorts, audio, rng, watchdog } = spec;
-  const plain = { sockets, cores, memoryMiB, cpuModel, firmware, secureBoot, tpm, display, displayMemoryMiB, serialPorts, audio, rng, watchdog };
+  const { sockets, cores, memoryMiB, cpuModel, firmware, secureBoot, tpm, display, displayMemoryMiB, serialPorts, audio, rng, watchdog } =
+    spec;
+  const plain = {
+    sockets,
+    cores,
+    memoryMiB,
+    cpuModel,
+    firmware,
+    secureBoot,
+    tpm,
+    display,
+    displayMemoryMiB,
+    serialPorts,
+    audio,
+    rng,
+    watchdog,
+  };
   return {
     machineType,
     accelerator,

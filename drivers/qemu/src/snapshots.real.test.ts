@@ -125,42 +125,50 @@ test('layers of two disks: taken, rolled back to, merged while stopped and while
   await powerOff(driver, vmid);
   assert.equal(await scribbled(spec), 'c');
   for (const { path } of spec.disks) await exec(['qemu-img', 'check', '-q', path]);
-  await assert.rejects(driver.define(ctx, { spec: { ...spec, disks: spec.disks.slice(0, 1) } }), { code: 'vm.wrong-state', message: /disk1/ });
+  await assert.rejects(driver.define(ctx, { spec: { ...spec, disks: spec.disks.slice(0, 1) } }), {
+    code: 'vm.wrong-state',
+    message: /disk1/,
+  });
   await remove(qemu, driver, vmid);
 });
 
-test('a guest that is busy goes on from one instant of disk and memory, and stands still for a moment only', { timeout: 180_000 }, async (t) => {
-  await using qemu = await makeRealQemu();
-  const driver = await qemu.makeDriver();
-  const spec = await qemu.spec();
-  const { vmid } = spec;
-  await driver.define(ctx, { spec });
-  await driver.start(ctx, { vmid });
-  await (await busyGuest(driver, ctx, vmid)).count();
-  await take(driver, vmid, 'busy', true);
-  const guest = await busyGuest(driver, ctx, vmid);
-  const later = await guest.counted();
-  const [entry] = (await readSnapshots(spec)).entries;
-  t.diagnostic(JSON.stringify(entry?.pause));
-  if (process.env['NAKHODA_NO_USERFAULTFD'] === undefined) assert.equal(entry?.pause?.reason, undefined, 'memory was not written in the background');
-  assert.ok((entry?.pause?.ms ?? 0) > 0);
-  const [listed] = await facet(driver).list(ctx, { vmid });
-  assert.equal(listed?.pause?.ms, entry?.pause?.ms);
+test(
+  'a guest that is busy goes on from one instant of disk and memory, and stands still for a moment only',
+  { timeout: 180_000 },
+  async (t) => {
+    await using qemu = await makeRealQemu();
+    const driver = await qemu.makeDriver();
+    const spec = await qemu.spec();
+    const { vmid } = spec;
+    await driver.define(ctx, { spec });
+    await driver.start(ctx, { vmid });
+    await (await busyGuest(driver, ctx, vmid)).count();
+    await take(driver, vmid, 'busy', true);
+    const guest = await busyGuest(driver, ctx, vmid);
+    const later = await guest.counted();
+    const [entry] = (await readSnapshots(spec)).entries;
+    t.diagnostic(JSON.stringify(entry?.pause));
+    if (process.env['NAKHODA_NO_USERFAULTFD'] === undefined)
+      assert.equal(entry?.pause?.reason, undefined, 'memory was not written in the background');
+    assert.ok((entry?.pause?.ms ?? 0) > 0);
+    const [listed] = await facet(driver).list(ctx, { vmid });
+    assert.equal(listed?.pause?.ms, entry?.pause?.ms);
 
-  for (const disksMoreBetween of [false, true]) {
-    if (disksMoreBetween) await take(driver, vmid, 'between');
-    await facet(driver).rollback(ctx, { vmid, name: 'busy' });
-    assert.equal(await stateOf(driver, vmid), 'running');
-    const restored = await (await busyGuest(driver, ctx, vmid)).counted();
-    assert.ok(restored.memory > 0 && [0, 1].includes(restored.memory - restored.disk), JSON.stringify(restored));
-    assert.ok(restored.memory <= later.memory + 10_000, 'counted on from elsewhere');
-  }
-  await facet(driver).delete(ctx, { vmid, name: 'busy' });
-  await facet(driver).delete(ctx, { vmid, name: 'between' });
-  const fsck = await (await busyGuest(driver, ctx, vmid)).shell('cat /data/count');
-  assert.ok(Number(fsck) > 0);
-  await remove(qemu, driver, vmid);
-});
+    for (const disksMoreBetween of [false, true]) {
+      if (disksMoreBetween) await take(driver, vmid, 'between');
+      await facet(driver).rollback(ctx, { vmid, name: 'busy' });
+      assert.equal(await stateOf(driver, vmid), 'running');
+      const restored = await (await busyGuest(driver, ctx, vmid)).counted();
+      assert.ok(restored.memory > 0 && [0, 1].includes(restored.memory - restored.disk), JSON.stringify(restored));
+      assert.ok(restored.memory <= later.memory + 10_000, 'counted on from elsewhere');
+    }
+    await facet(driver).delete(ctx, { vmid, name: 'busy' });
+    await facet(driver).delete(ctx, { vmid, name: 'between' });
+    const fsck = await (await busyGuest(driver, ctx, vmid)).shell('cat /data/count');
+    assert.ok(Number(fsck) > 0);
+    await remove(qemu, driver, vmid);
+  },
+);
 
 test('where QEMU may not watch memory, the guest stands still meanwhile, and it is said why', { timeout: 120_000 }, async () => {
   await using qemu = await makeRealQemu();
@@ -189,6 +197,30 @@ test('where QEMU may not watch memory, the guest stands still meanwhile, and it 
   await remove(limited, driver, vmid);
 });
 
+test('memory for which there is no room fails the snapshot, and not the guest', { timeout: 120_000 }, async () => {
+  await using qemu = await makeRealQemu();
+  const small = join(qemu.folder, 'images');
+  await exec(['mount', '-t', 'tmpfs', '-o', 'size=32M', 'tmpfs', small]);
+  await using unmount = new AsyncDisposableStack();
+  unmount.defer(async () => void (await exec(['umount', '--lazy', small])));
+  const driver = await qemu.makeDriver();
+  const spec = await qemu.spec();
+  const { vmid } = spec;
+  await driver.define(ctx, { spec });
+  await driver.start(ctx, { vmid });
+  const guest = await busyGuest(driver, ctx, vmid);
+  await guest.shell('dd if=/dev/urandom of=/run/held bs=1M count=40 2>/dev/null');
+  await guest.count();
+  await assert.rejects(take(driver, vmid, 'large', true), { code: 'snapshot.failed', message: /No space left on device/ });
+  assert.equal(await stateOf(driver, vmid), 'running');
+  assert.deepEqual(await names(driver, vmid), []);
+  assert.deepEqual(await images(spec), ['disk0.qcow2']);
+  const { memory, disk } = await guest.counted();
+  assert.ok(memory > 0 && memory - disk <= 1, `${memory}, ${disk}`);
+  await take(driver, vmid, 'disks');
+  await remove(qemu, driver, vmid);
+});
+
 test('a paused VM stays paused, and its snapshot runs', { timeout: 60_000 }, async () => {
   await using qemu = await makeRealQemu();
   const first = await qemu.makeDriver();
@@ -213,38 +245,42 @@ test('a paused VM stays paused, and its snapshot runs', { timeout: 60_000 }, asy
   await remove(qemu, driver, vmid);
 });
 
-test('memory that is not whole is refused while the VM runs on; memory that QEMU cannot read leaves the disks as they were', {
-  timeout: 60_000,
-}, async () => {
-  await using qemu = await makeRealQemu();
-  const driver = await qemu.makeDriver();
-  const spec = await twoDisks(qemu);
-  const { vmid } = spec;
-  await driver.define(ctx, { spec });
-  await scribble(spec, 'a');
-  await driver.start(ctx, { vmid });
-  await take(driver, vmid, 'live', true);
-  await powerOff(driver, vmid);
-  await scribble(spec, 'b');
-  await driver.start(ctx, { vmid });
-  const path = join(spec.directory, (await images(spec)).find((name) => name.startsWith('memory')) ?? '');
-  const whole = await readFile(path);
+test(
+  'memory that is not whole is refused while the VM runs on; memory that QEMU cannot read leaves the disks as they were',
+  {
+    timeout: 60_000,
+  },
+  async () => {
+    await using qemu = await makeRealQemu();
+    const driver = await qemu.makeDriver();
+    const spec = await twoDisks(qemu);
+    const { vmid } = spec;
+    await driver.define(ctx, { spec });
+    await scribble(spec, 'a');
+    await driver.start(ctx, { vmid });
+    await take(driver, vmid, 'live', true);
+    await powerOff(driver, vmid);
+    await scribble(spec, 'b');
+    await driver.start(ctx, { vmid });
+    const path = join(spec.directory, (await images(spec)).find((name) => name.startsWith('memory')) ?? '');
+    const whole = await readFile(path);
 
-  await truncate(path, whole.length - 1);
-  const rollback = (): Promise<void> => facet(driver).rollback(ctx, { vmid, name: 'live' });
-  await assert.rejects(rollback(), { code: 'snapshot.failed', message: /is not whole/ });
-  assert.equal(await stateOf(driver, vmid), 'running');
+    await truncate(path, whole.length - 1);
+    const rollback = (): Promise<void> => facet(driver).rollback(ctx, { vmid, name: 'live' });
+    await assert.rejects(rollback(), { code: 'snapshot.failed', message: /is not whole/ });
+    assert.equal(await stateOf(driver, vmid), 'running');
 
-  await writeFile(path, whole.fill(0x55, whole.length / 2));
-  await assert.rejects(rollback(), { code: 'snapshot.failed' });
-  assert.match(await stateOf(driver, vmid), /^stopped: The last start failed: QEMU could not read the guest's memory: \S+/);
-  assert.equal(await scribbled(spec), 'b');
-  assert.equal((await images(spec)).length, 5, 'overlays of the rollback were left');
+    await writeFile(path, whole.fill(0x55, whole.length / 2));
+    await assert.rejects(rollback(), { code: 'snapshot.failed' });
+    assert.match(await stateOf(driver, vmid), /^stopped: The last start failed: QEMU could not read the guest's memory: \S+/);
+    assert.equal(await scribbled(spec), 'b');
+    assert.equal((await images(spec)).length, 5, 'overlays of the rollback were left');
 
-  await driver.define(ctx, { spec: { ...spec, memoryMiB: 48 } });
-  await assert.rejects(rollback(), { code: 'snapshot.failed', message: /memoryMiB was 32 and is 48/ });
-  await remove(qemu, driver, vmid);
-});
+    await driver.define(ctx, { spec: { ...spec, memoryMiB: 48 } });
+    await assert.rejects(rollback(), { code: 'snapshot.failed', message: /memoryMiB was 32 and is 48/ });
+    await remove(qemu, driver, vmid);
+  },
+);
 
 test('what a killed daemon left of a take and of a rollback is put in order', { timeout: 60_000 }, async () => {
   await using qemu = await makeRealQemu();

@@ -12,7 +12,11 @@ const interfacePattern = /^[A-Za-z0-9_.-]{1,15}$/;
 export function validateSpec(spec: MachineSpec, capabilities: Capabilities): SpecProblem[] {
   const { qmpSocket, serialSocket, agentSocket, memorySocket } = machinePaths(spec);
   return [
-    ...specProblems(spec, capabilities, { hypervisor: 'QEMU', sockets: [qmpSocket, serialSocket, agentSocket, memorySocket], minDiskBytes }),
+    ...specProblems(spec, capabilities, {
+      hypervisor: 'QEMU',
+      sockets: [qmpSocket, serialSocket, agentSocket, memorySocket],
+      minDiskBytes,
+    }),
     ...spec.nics.flatMap(({ attachment }, index) => {
       if (attachment.kind !== 'tap' || interfacePattern.test(attachment.tap)) return [];
       const message = `${JSON.stringify(attachment.tap)} is no name of a TAP interface.`;

@@ -144,8 +144,8 @@ export class QmpClient {
 }
 
 function timestampOf(value: unknown): number {
-  const { seconds, microseconds } = { seconds: 0, microseconds: 0, ...(typeof value === 'object' ? value : {}) };
-  return Number(seconds) * 1000 + Number(microseconds) / 1000;
+  const { seconds = 0, microseconds = 0 } = (value ?? {}) as { seconds?: number; microseconds?: number };
+  return seconds * 1000 + microseconds / 1000;
 }
 
 function refusedError(command: string, error: unknown): NakhodaError {
