@@ -94,6 +94,9 @@ export function createImageTool(program: string): ImageTool {
     },
 
     async merge(chain) {
+      // It runs as the daemon's user, on images that a QEMU which is not trusted has written.
+      for (const image of chain)
+        if ((await info(image))['format-specific']?.data?.['data-file'] !== undefined) throw new Error(`${image.path} names a data file.`);
       // It ends with this process: one that went on would hold the images against whoever comes next.
       await exec(['setpriv', '--pdeathsig', 'KILL', '--', program, 'commit', '-q', '-d', `json:${JSON.stringify(nested(chain))}`], {
         timeoutMs: 6 * 60 * 60_000,

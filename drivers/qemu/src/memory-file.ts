@@ -56,7 +56,6 @@ export async function receiveMemory(
   try {
     await listening.promise;
     await handOver(socketPath);
-    await handOver(filePath);
   } catch (error) {
     await dispose();
     throw error;
