@@ -32,7 +32,11 @@ export function watchPause(qmp: QmpClient): PauseWatch {
     },
     async result(reason) {
       await Promise.race([over.promise, qmp.closed]);
-      return { ms: Math.round(((resumed ?? 0) - (stopped ?? 0)) * 1000) / 1000, ...(reason === undefined ? {} : { reason }), parts };
+      return {
+        ms: Math.round(((resumed ?? stopped ?? 0) - (stopped ?? 0)) * 1000) / 1000,
+        ...(reason === undefined ? {} : { reason }),
+        parts,
+      };
     },
     [Symbol.dispose]: end,
   };

@@ -111,6 +111,26 @@ test('memory for which there is no room fails the snapshot, and not the guest', 
   await remove(qemu, driver, vmid);
 });
 
+test('a take that is cancelled while memory is written leaves nothing, and the guest running', { timeout: 60_000 }, async () => {
+  await using qemu = await makeRealQemu();
+  const driver = await qemu.makeDriver();
+  const spec = await qemu.spec();
+  const { vmid } = spec;
+  await driver.define(ctx, { spec });
+  await driver.start(ctx, { vmid });
+  await (await busyGuest(driver, ctx, vmid)).count();
+  const cancelled = testContext();
+  const progress = (): void => cancelled.abort(new Error('changed my mind'));
+  const attempt = facet(driver).take({ ...cancelled, progress }, { vmid, name: 'one', description: '', memory: true });
+  await assert.rejects(attempt, { message: 'changed my mind' });
+  assert.equal(await stateOf(driver, vmid), 'running');
+  assert.deepEqual(await names(driver, vmid), []);
+  assert.deepEqual(await images(spec), ['disk0.qcow2']);
+  const { memory, disk } = await (await busyGuest(driver, ctx, vmid)).counted();
+  assert.ok(memory > 0 && [0, 1].includes(memory - disk), `${memory}, ${disk}`);
+  await remove(qemu, driver, vmid);
+});
+
 test('a paused VM stays paused, and its snapshot runs', { timeout: 60_000 }, async () => {
   await using qemu = await makeRealQemu();
   const first = await qemu.makeDriver();
