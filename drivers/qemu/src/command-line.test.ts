@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
+import type { ChainImage } from './block-nodes.ts';
 import { commandLine } from './command-line.ts';
 import { defaultDisk, defaultHardware, defaultNic, fixedHardware, type MachineSpec } from '@nakhoda/driver';
 
@@ -85,7 +86,7 @@ socket,id=agent,path=/run/n/101/agent.sock,server=on,wait=off
 -blockdev
 {"driver":"file","node-name":"disk0-file","filename":"/srv/images/101/disk0.qcow2","discard":"unmap"}
 -blockdev
-{"driver":"qcow2","node-name":"disk0","file":"disk0-file","discard":"unmap"}
+{"driver":"qcow2","node-name":"disk0","file":"disk0-file","discard":"unmap","backing":null}
 -device
 {"driver":"virtio-blk-pci","id":"disk0-device","bus":"pcie.0","addr":"0x4","drive":"disk0","serial":"disk0","bootindex":1}
 -netdev
@@ -132,6 +133,32 @@ test('a device keeps its place when another is added', () => {
     ['disk0', '0x4'],
     ['disk1', '0x5'],
     ['disk9', '0xd'],
+  ]);
+});
+
+test('overlays: every image with its format and its backing node, the backing ones read-only, and the device on the top', () => {
+  const chain: ChainImage[] = [
+    { layer: 7, path: '/srv/images/101/disk0.layer7.qcow2', format: 'qcow2' },
+    { layer: 2, path: '/srv/images/101/disk0.layer2.qcow2', format: 'qcow2' },
+    { layer: 0, path: '/srv/disk0', format: 'raw' },
+  ];
+  const argv = commandLine(spec, { ...plan, chain: () => chain, incoming: true });
+  assert.deepEqual(argv.slice(argv.indexOf('-S'), argv.indexOf('-S') + 3), ['-S', '-incoming', 'defer']);
+  const from = argv.findIndex((argument) => argument.includes('"disk0-file"'));
+  assert.deepEqual(argv.slice(from, argv.indexOf('-netdev')), [
+    '{"driver":"file","node-name":"disk0-file","filename":"/srv/disk0","discard":"unmap","auto-read-only":true}',
+    '-blockdev',
+    '{"driver":"raw","node-name":"disk0","file":"disk0-file","discard":"unmap","read-only":true}',
+    '-blockdev',
+    '{"driver":"file","node-name":"disk0-2-file","filename":"/srv/images/101/disk0.layer2.qcow2","discard":"unmap","auto-read-only":true}',
+    '-blockdev',
+    '{"driver":"qcow2","node-name":"disk0-2","file":"disk0-2-file","discard":"unmap","backing":"disk0","read-only":true}',
+    '-blockdev',
+    '{"driver":"file","node-name":"disk0-7-file","filename":"/srv/images/101/disk0.layer7.qcow2","discard":"unmap"}',
+    '-blockdev',
+    '{"driver":"qcow2","node-name":"disk0-7","file":"disk0-7-file","discard":"unmap","backing":"disk0-2"}',
+    '-device',
+    '{"driver":"virtio-blk-pci","id":"disk0-device","bus":"pcie.0","addr":"0x4","drive":"disk0-7","serial":"disk0","bootindex":1}',
   ]);
 });
 

@@ -1,5 +1,6 @@
 import type { MachineDisk, MachineNic, MachineSpec } from '@nakhoda/driver';
 
+import { type ChainImage, chainNodes, layerNode } from './block-nodes.ts';
 import { machinePaths } from './machine-paths.ts';
 
 export interface BootPlan {
@@ -7,11 +8,10 @@ export interface BootPlan {
   program: string;
   machineType: string;
   accelerator: 'kvm' | 'tcg';
-}
-
-/** The format node of a disk: what snapshots and jobs name it by. */
-export function diskNode(slot: string): string {
-  return slot;
+  /** The images of a disk, top first; where it is not given, each disk is the one image of the spec. */
+  chain?: (slot: string) => readonly ChainImage[];
+  /** Whether the guest's state will be loaded before its processors run. */
+  incoming?: boolean;
 }
 
 /** The id of a NIC's device. */
@@ -45,6 +45,7 @@ export function commandLine(spec: MachineSpec, plan: BootPlan): string[] {
     ...['-display', 'none', '-vga', 'none'],
     ...['-boot', 'menu=off,strict=on'],
     '-S',
+    ...(plan.incoming === true ? ['-incoming', 'defer'] : []),
     ...['-action', 'shutdown=pause,panic=pause'],
     // A guest in S3 or S4 would need somebody to wake it.
     ...['-global', 'ICH9-LPC.disable_s3=1', '-global', 'ICH9-LPC.disable_s4=1'],
@@ -62,7 +63,7 @@ export function commandLine(spec: MachineSpec, plan: BootPlan): string[] {
     ...['-device', json({ driver: 'virtio-rng-pci', id: 'rng0-device', rng: 'rng0', bus: 'pcie.0', addr: '0x3' })],
     ...['-device', json({ driver: 'pvpanic', id: 'pvpanic0' })],
     ...cdrom(spec.cdrom),
-    ...spec.disks.flatMap(disk),
+    ...spec.disks.flatMap((one) => disk(one, plan.chain?.(one.slot) ?? [{ layer: 0, path: one.path, format: one.format }])),
     ...spec.nics.flatMap(nic),
   ];
 }
@@ -78,12 +79,10 @@ function cdrom(path: string | null): string[] {
   ];
 }
 
-function disk({ slot, path, format }: MachineDisk): string[] {
+function disk({ slot }: MachineDisk, chain: readonly ChainImage[]): string[] {
   const number = slotNumber(slot);
-  const node = diskNode(slot);
   return [
-    ...['-blockdev', json({ 'driver': 'file', 'node-name': `${node}-file`, 'filename': path, 'discard': 'unmap' })],
-    ...['-blockdev', json({ 'driver': format, 'node-name': node, 'file': `${node}-file`, 'discard': 'unmap' })],
+    ...chainNodes(slot, chain).flatMap((node) => ['-blockdev', json(node)]),
     ...[
       '-device',
       json({
@@ -91,7 +90,7 @@ function disk({ slot, path, format }: MachineDisk): string[] {
         id: `${slot}-device`,
         bus: 'pcie.0',
         addr: hex(0x4 + number),
-        drive: node,
+        drive: layerNode(slot, chain[0]?.layer ?? 0),
         serial: slot,
         bootindex: 1 + number,
       }),

@@ -1,14 +1,16 @@
 import { mkdir, readdir, rmdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 import type { DriverContext, MachineSpec } from '@nakhoda/driver';
 import { NakhodaError } from '@nakhoda/schema';
 
 import { type Environment, sameSpec } from './environment.ts';
 import { exists, removeFile, temporaryImage } from './images.ts';
+import { layeredSlots, memoryName, overlayName } from './layers.ts';
 import { machinePaths, ownFiles } from './machine-paths.ts';
 import { type MachineRecord, writeMachineRecord } from './machine-record.ts';
 import type { Machine } from './machine.ts';
+import { readSnapshots } from './snapshot-store.ts';
 
 /** Makes a VM's record, folders and missing disks; gives the record. Undoes all of it when it fails. */
 export async function createDefinition(
@@ -58,25 +60,55 @@ export async function redefine(environment: Environment, ctx: DriverContext, mac
       hint: 'Shut the VM down first.',
     });
   }
+  await refuseLostDisks(machine, spec);
   if (machine.spec.runtimeDirectory !== spec.runtimeDirectory) await machine.setBoot(null);
   machine.record = await createDefinition(environment, ctx, spec, machine.record);
+}
+
+/** Overlays lie over a disk's image: it can neither go nor be another's as long as there are some. */
+async function refuseLostDisks({ spec: former }: Machine, spec: MachineSpec): Promise<void> {
+  const place = ({ disks, directory }: MachineSpec, slot: string): string => {
+    const disk = disks.find((one) => one.slot === slot);
+    return String(disk && [directory, disk.path, disk.format]);
+  };
+  const lost = layeredSlots(await readSnapshots(former)).filter((slot) => place(former, slot) !== place(spec, slot));
+  if (lost.length === 0) return;
+  throw new NakhodaError('vm.wrong-state', {
+    message: `VM ${former.vmid} has snapshots of ${lost.join(', ')}, which would be lost with the disk.`,
+    hint: "Delete the VM's snapshots first.",
+  });
 }
 
 /** Deletes everything that the driver made for a VM, and its folders when nothing else is in them. */
 export async function removeDefinition(ctx: DriverContext, record: MachineRecord): Promise<void> {
   const { spec } = record;
-  for (const path of record.madeDisks) {
+  const { layers, entries, trash } = await readSnapshots(spec);
+  const overlays = layers.flatMap(({ id, slots }) => slots.map((slot) => overlayName(slot, id)));
+  const memories = entries.filter(({ memory }) => memory).map(({ number }) => memoryName(number));
+  const snapshotFiles = [...overlays, ...memories, ...trash].map((name) => join(spec.directory, name));
+  for (const path of [...record.madeDisks, ...snapshotFiles]) {
     await removeFile(temporaryImage(path));
     await removeFile(path);
   }
   const { record: recordPath } = machinePaths(spec);
   // The record goes last: until then the VM is known, and this can be done again.
   for (const path of ownFiles(spec).filter((file) => file !== recordPath)) await removeFile(path);
+  for (const path of await halfWritten(ownFiles(spec))) await removeFile(path);
   await removeFile(recordPath);
   for (const folder of [spec.directory, spec.runtimeDirectory]) {
     const foreign = await removeIfEmpty(folder);
     if (foreign.length > 0) ctx.log(`Left in ${folder}, because Nakhoda did not make it: ${foreign.join(', ')}.`);
   }
+}
+
+/** What a daemon that was killed while it wrote one of the files anew (`writeFileAtomic`) left beside it. */
+async function halfWritten(files: readonly string[]): Promise<string[]> {
+  const found: string[] = [];
+  for (const folder of new Set(files.map((file) => dirname(file)))) {
+    const names = await readdir(folder).catch(() => []);
+    found.push(...names.filter((name) => /\.[0-9a-f]{12}\.new$/.test(name)).map((name) => join(folder, name)));
+  }
+  return found.filter((path) => files.includes(path.replace(/\.[0-9a-f]{12}\.new$/, '')));
 }
 
 /** Removes the folder when it is empty, otherwise gives what is in it. */

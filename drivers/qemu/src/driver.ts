@@ -1,9 +1,10 @@
+import { chmod } from 'node:fs/promises';
 import { availableParallelism, totalmem } from 'node:os';
 import { dirname } from 'node:path';
 
 import { type Driver, EventHub, fixedHardware, type MachineSpec, type SpecProblem } from '@nakhoda/driver';
 import { exec } from '@nakhoda/host';
-import { type Capabilities, NakhodaError } from '@nakhoda/schema';
+import { type Capabilities, NakhodaError, toNakhodaError } from '@nakhoda/schema';
 
 import { createDefinition, redefine, removeDefinition } from './definition.ts';
 import { type Environment, newestMachineType } from './environment.ts';
@@ -14,7 +15,9 @@ import { findMachineRecords, readBootRecord } from './machine-record.ts';
 import { Machine } from './machine.ts';
 import { createPauseFacet, createReset } from './power.ts';
 import { decideExecution, probeQemu } from './probe.ts';
-import { createSnapshotFacet, heal } from './snapshots.ts';
+import { heal, settle } from './snapshot-layers.ts';
+import { readSnapshots } from './snapshot-store.ts';
+import { createSnapshotFacet } from './snapshots.ts';
 import { validateSpec } from './validate.ts';
 
 export interface QemuDriverOptions {
@@ -58,8 +61,22 @@ export function createQemuDriver(options: QemuDriverOptions): Driver {
     machines.set(machine.spec.vmid, machine);
     return machine;
   };
-  const newMachine = (...[record, boot]: [Machine['record'], Machine['boot']]): Machine =>
-    new Machine(record, boot, (kind) => events.emit(record.spec.vmid, kind));
+  const newMachine = (...[record, boot]: [Machine['record'], Machine['boot']]): Machine => {
+    const machine: Machine = new Machine(
+      record,
+      boot,
+      (kind) => events.emit(record.spec.vmid, kind),
+      () => void settled(machine),
+    );
+    return machine;
+  };
+  /** A guest that an earlier daemon stopped for a moment goes on as soon as its QEMU answers. */
+  const settled = (machine: Machine): Promise<void> =>
+    machine.turns
+      .run(async () => {
+        if (machine.alive && (await readSnapshots(machine.spec)).holding) await settle(machine);
+      })
+      .catch((error: unknown) => environment.log(`VM ${machine.spec.name}: ${toNakhodaError(error).message}`));
 
   let loading: Promise<void> | null = null;
   /** Reads all records once, and takes up what they tell. */
@@ -71,6 +88,7 @@ export function createQemuDriver(options: QemuDriverOptions): Driver {
         records.map(async (record) => {
           const machine = track(newMachine(record, await readBootRecord(record.spec)));
           await machine.resume();
+          if ((await machine.qmp(0)) !== null) await settled(machine);
         }),
       );
     })();
@@ -136,7 +154,7 @@ export function createQemuDriver(options: QemuDriverOptions): Driver {
       const machine = await find(vmid);
       await machine.turns.run(async () => {
         if (!(await readyToStart(machine))) return;
-        await heal(environment, machine);
+        await heal(environment, machine, { merge: false, log: ctx.log });
         await startMachine(environment, ctx, machine);
       });
     },
@@ -182,6 +200,7 @@ function createEnvironment(options: QemuDriverOptions): Environment {
         hint: "Install QEMU from the distribution's package qemu-system-x86.",
       });
     },
+    handOver: (_spec, path) => chmod(path, 0o600),
     log: options.log ?? (() => undefined),
   };
 }

@@ -15,6 +15,8 @@ export interface Environment {
   execution(): Promise<Execution>;
   /** The machine type for new VMs. */
   machineType(): Promise<string>;
+  /** The one place where a file or socket that the daemon made for a VM's QEMU gets the owner and mode that QEMU needs. */
+  handOver(spec: MachineSpec, path: string): Promise<void>;
   readonly log: (line: string) => void;
 }
 

@@ -1,8 +1,9 @@
 import type { MachineDisk } from '@nakhoda/driver';
 import { exec } from '@nakhoda/host';
 import { NakhodaError } from '@nakhoda/schema';
-import { access, rename, rm } from 'node:fs/promises';
+import { access, open, rename, rm } from 'node:fs/promises';
 
+import type { ChainImage } from './block-nodes.ts';
 import { escapeCommas } from './command-line.ts';
 
 /** What `qemu-img info --output=json` says, as far as it is read. */
@@ -10,7 +11,6 @@ interface ImageInfo {
   'virtual-size'?: number;
   'backing-filename'?: string;
   'data-file'?: string;
-  'snapshots'?: { name: string }[];
   'format-specific'?: { data?: { 'data-file'?: string } };
 }
 
@@ -19,10 +19,12 @@ export interface ImageTool {
   create(disk: MachineDisk, signal: AbortSignal): Promise<void>;
   /** @throws NakhodaError `storage.volume-refused` for anything but a qcow2 image that stands alone. */
   check(disk: MachineDisk, signal: AbortSignal): Promise<void>;
-  /** Names of the internal snapshots. The image may be in use. */
-  snapshotNames(disk: MachineDisk): Promise<string[]>;
-  /** Takes (`-c`), restores (`-a`) or deletes (`-d`) a snapshot of an image that is not in use. */
-  snapshot(disk: MachineDisk, option: '-c' | '-a' | '-d', name: string): Promise<void>;
+  /** Makes an empty qcow2 image over another, which may be in use; what a crash in the middle leaves is `<path>.new`. */
+  createOverlay(path: string, backing: ChainImage): Promise<void>;
+  /** Merges the first image of a chain, none of which is in use for writing, into the second. The first stays as it is. */
+  merge(chain: readonly ChainImage[]): Promise<void>;
+  /** Names another backing image in the header of an overlay that is not in use; its content must be the same over it. */
+  rebase(path: string, backing: ChainImage): Promise<void>;
 }
 
 /** What a half-made image is called until it is whole. */
@@ -32,10 +34,9 @@ export function temporaryImage(path: string): string {
 
 /** qemu-img, always with the format named: a guest can write any header into its disk. */
 export function createImageTool(program: string): ImageTool {
-  const options = (disk: MachineDisk): string => `driver=${disk.format},file.driver=file,file.filename=${escapeCommas(disk.path)}`;
-
-  async function info(disk: MachineDisk, signal?: AbortSignal): Promise<ImageInfo> {
-    const argv = [program, 'info', '-U', '--output=json', '--image-opts', options(disk)];
+  async function info(image: Pick<MachineDisk, 'path' | 'format'>, signal?: AbortSignal): Promise<ImageInfo> {
+    const options = `driver=${image.format},file.driver=file,file.filename=${escapeCommas(image.path)}`;
+    const argv = [program, 'info', '-U', '--output=json', '--image-opts', options];
     const { stdout } = await exec(argv, { timeoutMs: 20_000, maxOutputBytes: 4 * 1024 * 1024, ...(signal ? { signal } : {}) });
     return JSON.parse(stdout) as ImageInfo;
   }
@@ -75,14 +76,45 @@ export function createImageTool(program: string): ImageTool {
       });
     },
 
-    async snapshotNames(disk) {
-      return ((await info(disk)).snapshots ?? []).map((snapshot) => snapshot.name);
+    async createOverlay(path, backing) {
+      const size = (await info(backing))['virtual-size'];
+      if (size === undefined) throw new Error(`qemu-img does not tell the size of ${backing.path}.`);
+      const temporary = temporaryImage(path);
+      await rm(temporary, { force: true });
+      try {
+        // `-u`: the backing image is not opened, so that nothing that its header names is either.
+        await exec([program, 'create', '-q', '-f', 'qcow2', '-u', '-b', backing.path, '-F', backing.format, '--', temporary, String(size)]);
+        await using file = await open(temporary, 'r');
+        await file.sync();
+        await rename(temporary, path);
+      } catch (error) {
+        await removeFile(temporary);
+        throw error;
+      }
     },
 
-    async snapshot(disk, option, name) {
-      await exec([program, 'snapshot', '-q', option, name, '--image-opts', options(disk)], { timeoutMs: 600_000 });
+    async merge(chain) {
+      // It runs as the daemon's user, on images that a QEMU which is not trusted has written.
+      for (const image of chain)
+        if ((await info(image))['format-specific']?.data?.['data-file'] !== undefined) throw new Error(`${image.path} names a data file.`);
+      // It ends with this process: one that went on would hold the images against whoever comes next.
+      await exec(['setpriv', '--pdeathsig', 'KILL', '--', program, 'commit', '-q', '-d', `json:${JSON.stringify(nested(chain))}`], {
+        timeoutMs: 6 * 60 * 60_000,
+      });
+    },
+
+    async rebase(path, backing) {
+      await exec([program, 'rebase', '-q', '-u', '-f', 'qcow2', '-b', backing.path, '-F', backing.format, '--', path]);
     },
   };
+}
+
+/** A chain of images as one block node that leaves nothing to the images' own headers. */
+function nested(chain: readonly ChainImage[]): Record<string, unknown> | null {
+  const [top, ...below] = chain;
+  if (!top) return null;
+  const node = { driver: top.format, file: { driver: 'file', filename: top.path } };
+  return top.format === 'qcow2' ? { ...node, backing: nested(below) } : node;
 }
 
 /** Removes a file if it is there; a path that leads through something other than folders names none. */

@@ -2,29 +2,32 @@ import { constants } from 'node:fs';
 import { access, mkdir, readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 
-import type { DriverContext, StopMode } from '@nakhoda/driver';
+import type { DriverContext, MachineSpec, StopMode } from '@nakhoda/driver';
 import { NakhodaError, toNakhodaError } from '@nakhoda/schema';
 
+import type { ChainImage } from './block-nodes.ts';
 import { commandLine, nicDevice } from './command-line.ts';
 import type { Environment } from './environment.ts';
+import { imageChain } from './layers.ts';
 import type { Machine } from './machine.ts';
 import type { RunRecord } from './machine-record.ts';
 import { killQemu, readLastWords, removeSockets, spawnQemu } from './process.ts';
 import type { QmpClient } from './qmp/qmp-client.ts';
+import { readSnapshots } from './snapshot-store.ts';
 
 const qmpTimeoutMs = 30_000;
 /** A guest that is still booting misses the power button, so it is pressed again. */
 const powerButtonPeriodMs = 5_000;
 
 /**
- * Starts a VM that does not run; `prepare` is called when QEMU is up and the guest's processors do not run yet.
- * Whatever fails, no process is left, and the reason is on record.
+ * Starts a VM that does not run. With `incoming` QEMU waits for the guest's state, which that loads before the guest's
+ * processors run. Whatever fails, no process is left, and the reason is on record.
  */
 export async function startMachine(
   environment: Environment,
   ctx: DriverContext,
   machine: Machine,
-  prepare: (qmp: QmpClient) => Promise<void> = () => Promise.resolve(),
+  incoming: ((qmp: QmpClient) => Promise<void>) | null = null,
 ): Promise<void> {
   const { spec } = machine;
   let run: RunRecord | null = null;
@@ -32,11 +35,19 @@ export async function startMachine(
   machine.emit('state');
   try {
     await mkdir(spec.runtimeDirectory, { recursive: true, mode: 0o700 });
-    await checkFiles(machine);
+    const store = await readSnapshots(spec);
+    const chain = (slot: string): ChainImage[] => imageChain(store, spec, slot, store.active);
+    await checkFiles(spec, chain);
     await checkTaps(machine);
     const execution = await environment.execution();
     const accelerator = execution.mode === 'kvm' ? 'kvm' : 'tcg';
-    const argv = commandLine(spec, { program: environment.system, machineType: machine.record.machineType, accelerator });
+    const argv = commandLine(spec, {
+      program: environment.system,
+      machineType: machine.record.machineType,
+      accelerator,
+      chain,
+      incoming: incoming !== null,
+    });
     ctx.signal.throwIfAborted();
 
     await machine.setBoot({ kind: 'launching', at: new Date().toISOString() });
@@ -52,7 +63,7 @@ export async function startMachine(
     await machine.hub?.whenConnected(5_000);
     for (const { slot, attachment } of spec.nics)
       if (attachment.kind === 'none') await qmp.execute('set_link', { name: nicDevice(slot), up: false });
-    await prepare(qmp);
+    await incoming?.(qmp);
     ctx.signal.throwIfAborted();
     await qmp.execute('cont', {});
     await machine.setBoot({ ...run, begun: true });
@@ -73,9 +84,11 @@ export async function startMachine(
 
 const keptCodes = new Set(['vm.start-failed', 'storage.volume-not-found', 'snapshot.failed', 'exec.not-found']);
 
-async function checkFiles({ spec }: Machine): Promise<void> {
+/** Backing images are written too, when a snapshot is deleted. */
+async function checkFiles(spec: MachineSpec, chain: (slot: string) => ChainImage[]): Promise<void> {
+  const mode = constants.R_OK | constants.W_OK;
   const files = [
-    ...spec.disks.map(({ slot, path }) => ({ what: `disk ${slot}`, path, mode: constants.R_OK | constants.W_OK })),
+    ...spec.disks.flatMap(({ slot }) => chain(slot).map(({ path }) => ({ what: `disk ${slot}`, path, mode }))),
     ...(spec.cdrom === null ? [] : [{ what: 'CD image', path: spec.cdrom, mode: constants.R_OK }]),
   ];
   for (const { what, path, mode } of files) {

@@ -12,6 +12,7 @@ export interface MachinePaths {
   qmpSocket: string;
   serialSocket: string;
   agentSocket: string;
+  memorySocket: string;
 }
 
 export function machinePaths(folders: Pick<MachineSpec, 'directory' | 'runtimeDirectory'>): MachinePaths {
@@ -25,6 +26,7 @@ export function machinePaths(folders: Pick<MachineSpec, 'directory' | 'runtimeDi
     qmpSocket: join(runtimeDirectory, 'qmp.sock'),
     serialSocket: join(runtimeDirectory, 'serial.sock'),
     agentSocket: join(runtimeDirectory, 'agent.sock'),
+    memorySocket: join(runtimeDirectory, 'memory.sock'),
   };
 }
 

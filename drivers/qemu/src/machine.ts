@@ -34,17 +34,22 @@ export class Machine {
   record: MachineRecord;
   boot: BootRecord | null;
   activity: Activity | null = null;
+  /** While true, nobody is told that the guest stands still or goes on: it is a matter of a moment. */
+  quiet = false;
   /** One change of the VM at a time. */
   readonly turns = new Mutex();
   readonly #changed: (kind: DriverEvent['kind']) => void;
+  readonly #connected: () => void;
   #run: Run | null = null;
   #finishing: Promise<void> | null = null;
   #released = false;
 
-  constructor(record: MachineRecord, boot: BootRecord | null, changed: (kind: DriverEvent['kind']) => void) {
+  /** `connected` is called whenever a QEMU begins to answer. */
+  constructor(record: MachineRecord, boot: BootRecord | null, changed: (kind: DriverEvent['kind']) => void, connected: () => void) {
     this.record = record;
     this.boot = boot;
     this.#changed = changed;
+    this.#connected = connected;
   }
 
   get spec(): MachineSpec {
@@ -224,11 +229,12 @@ export class Machine {
   async #listen(qmp: QmpClient): Promise<void> {
     qmp.onEvent(({ event, data }) => {
       if (event === 'SHUTDOWN' && data['reason'] === 'guest-shutdown') this.#finishUnasked();
-      if (stateEvents.has(event)) this.emit('state');
+      if (stateEvents.has(event) && !this.quiet) this.emit('state');
     });
     // The guest may have powered itself off while no daemon listened.
     const { status } = await qmp.execute('query-status', {}).catch(() => ({ status: null }));
     if (status === 'shutdown') this.#finishUnasked();
+    this.#connected();
     this.emit('state');
   }
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-import { defaultDisk, defaultNic, type Driver, fixedHardware, type MachineSpec } from '@nakhoda/driver';
+import { defaultNic, type Driver, fixedHardware, type MachineSpec } from '@nakhoda/driver';
 import { testContext } from '@nakhoda/driver/contract';
 import { exec, processRef, waitFor } from '@nakhoda/host';
 
@@ -150,74 +150,6 @@ test("a start that QEMU refuses has QEMU's words, and leaves no process", async 
   await remove(driver, holder);
   assert.deepEqual(await qemu.leftovers(), []);
 });
-
-test('snapshots of two disks, and what a killed daemon left of them', async () => {
-  await using qemu = await makeRealQemu();
-  const template = await qemu.spec();
-  const disk = (slot: string) => ({
-    slot,
-    path: join(template.directory, `${slot}.qcow2`),
-    format: 'qcow2' as const,
-    sizeBytes: 1024 * 1024,
-    ...defaultDisk(fixedHardware),
-  });
-  const { driver, spec, vmid } = await runningVm(qemu, { ...template, cdrom: null, memoryMiB: 32, disks: [disk('disk0'), disk('disk1')] });
-  const { snapshots } = driver;
-  assert.ok(snapshots);
-  await snapshots.take(ctx, { vmid, name: 'live', description: '', memory: true });
-  await snapshots.take(ctx, { vmid, name: 'disks', description: '', memory: false });
-  const inImages = () =>
-    Promise.all(spec.disks.map(async ({ path }) => names((await exec(['qemu-img', 'info', '-U', '--output=json', path])).stdout)));
-  assert.deepEqual(await inImages(), [
-    ['live', 'disks'],
-    ['live', 'disks'],
-  ]);
-
-  // As if the daemon had died while it took `disks`: it is not listed, and the next call removes it.
-  const storePath = join(spec.directory, 'snapshots.json');
-  const store = await readFile(storePath, 'utf8');
-  await writeFile(
-    storePath,
-    store.replace(/("name": "disks"[^}]*?"status": )"ready"/s, '$1"taking"').replace('"current": "disks"', '"current": "live"'),
-  );
-  assert.deepEqual(
-    (await snapshots.list(ctx, { vmid })).map(({ name }) => name),
-    ['live'],
-  );
-  await snapshots.take(ctx, { vmid, name: 'disks', description: 'again', memory: false });
-  assert.deepEqual(
-    (await snapshots.list(ctx, { vmid })).map(({ name, description }) => name + description),
-    ['live', 'disksagain'],
-  );
-  assert.deepEqual(await inImages(), [
-    ['live', 'disks'],
-    ['live', 'disks'],
-  ]);
-
-  // As if it had died in a rollback, with one disk done: the next start makes both the snapshot's.
-  await driver.stop(ctx, { vmid, mode: 'poweroff', timeoutSeconds: 10 });
-  const pending = (await readFile(storePath, 'utf8')).replace('"pendingRollback": null', '"pendingRollback": "live"');
-  await writeFile(storePath, pending);
-  assert.match(await stateOf(driver, vmid), /^stopped: The rollback to live was interrupted/);
-  await driver.start(ctx, { vmid });
-  assert.equal(await stateOf(driver, vmid), 'running');
-  assert.equal((await driver.inspect(ctx, { vmid }))?.currentSnapshot, 'live');
-
-  await snapshots.rollback(ctx, { vmid, name: 'live' });
-  assert.equal(await stateOf(driver, vmid), 'running');
-  await driver.stop(ctx, { vmid, mode: 'poweroff', timeoutSeconds: 10 });
-  await driver.define(ctx, { spec: { ...spec, memoryMiB: 48 } });
-  await assert.rejects(snapshots.rollback(ctx, { vmid, name: 'live' }), { code: 'snapshot.failed', message: /memoryMiB was 32 and is 48/ });
-  assert.equal(await stateOf(driver, vmid), 'stopped');
-  await snapshots.delete(ctx, { vmid, name: 'live' });
-  assert.deepEqual(await inImages(), [['disks'], ['disks']]);
-  await remove(driver, vmid);
-  assert.deepEqual(await qemu.leftovers(), []);
-});
-
-function names(info: string): string[] {
-  return ((JSON.parse(info) as { snapshots?: { name: string }[] }).snapshots ?? []).map(({ name }) => name);
-}
 
 test('a VM without a disk has no snapshots, and a disk that names another file is refused', async () => {
   await using qemu = await makeRealQemu();

@@ -1,20 +1,24 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
+import { defaultHardware, defaultNic, fixedHardware, type MachineSpec } from '@nakhoda/driver';
+
 import {
   begin,
   emptyStore,
   findReady,
   finish,
   hardwareDifferences,
-  mark,
+  hardwareOf,
+  type NewEntry,
   remove,
+  removeUnfinished,
   type SnapshotStore,
   toSnapshots,
 } from './snapshot-tree.ts';
 
-const take = (store: SnapshotStore, name: string): SnapshotStore => finish(begin(store, entry(name)), name);
-const entry = (name: string) => ({
+const take = (store: SnapshotStore, name: string): SnapshotStore => finish(begin(store, entry(name)).store, name);
+const entry = (name: string): NewEntry => ({
   name,
   description: '',
   createdAt: '2026-01-01T00:00:00.000Z',
@@ -46,19 +50,48 @@ test('children and "you are here" move up when one goes', () => {
   assert.equal(remove(last, 'nowhere'), last);
 });
 
-test('what is not whole is not listed, and cannot be restored', () => {
-  const store = begin(take(emptyStore, 'a'), entry('b'));
+test('what is not whole is not listed, cannot be restored, and goes with the file of its memory', () => {
+  const { store, layer } = begin(take(emptyStore, 'a'), { ...entry('b'), memory: true });
   assert.deepEqual(shape(store), { a: null });
   assert.equal(store.current, 'a');
   assert.equal(findReady(store, 'b'), null);
-  assert.equal(findReady(mark(store, 'a', 'deleting'), 'a'), null);
+  assert.deepEqual(layer, { id: 2, parent: 0, slots: ['disk0'] });
+  const left = removeUnfinished(store);
+  assert.deepEqual(
+    left.entries.map(({ name }) => name),
+    ['a'],
+  );
+  assert.deepEqual(left.trash, ['memory.layer2']);
+  assert.deepEqual(removeUnfinished(left), left);
+});
+
+test('how long the guest stood still is told, what it consisted of is not', () => {
+  const pause = { ms: 12, parts: [{ what: 'stop', ms: 2 }] };
+  const { store } = begin(emptyStore, { ...entry('a'), memory: true });
+  assert.deepEqual(toSnapshots(finish(store, 'a', { bytes: 1, pause }))[0]?.pause, { ms: 12 });
+  assert.deepEqual(toSnapshots(finish(store, 'a', { bytes: 1, pause: { ...pause, reason: 'no' } }))[0]?.pause, { ms: 12, reason: 'no' });
 });
 
 test('memory fits the hardware it was taken on', () => {
-  const hardware = { machineType: 'pc-q35-7.2', accelerator: 'tcg', cores: 1, memoryMiB: 128, disks: ['disk0'], nics: [] };
-  assert.deepEqual(hardwareDifferences(hardware, { ...hardware, disks: ['disk0'] }), []);
-  assert.deepEqual(hardwareDifferences(hardware, { ...hardware, cores: 2, accelerator: 'kvm' }), [
+  const spec: MachineSpec = {
+    vmid: 101,
+    name: 'web',
+    uuid: '0b1d2c3e-0000-4000-8000-000000000101',
+    cores: 1,
+    memoryMiB: 128,
+    ...defaultHardware(fixedHardware),
+    directory: '/d',
+    runtimeDirectory: '/r',
+    disks: [],
+    cdrom: null,
+    nics: [{ slot: 'net0', mac: '52:54:00:00:00:65', attachment: { kind: 'none' }, ...defaultNic(fixedHardware) }],
+  };
+  const hardware = hardwareOf(spec, 'pc-q35-7.2', 'tcg');
+  assert.deepEqual(hardwareDifferences(hardware, hardwareOf({ ...spec, cpuLimit: 1, name: 'other' }, 'pc-q35-7.2', 'tcg')), []);
+  assert.deepEqual(hardwareDifferences(hardware, hardwareOf({ ...spec, cores: 2, nics: [] }, 'pc-q35-7.2', 'kvm')), [
     'accelerator was tcg and is kvm',
     'cores was 1 and is 2',
+    'nics was net0 virtio 52:54:00:00:00:65 and is ',
   ]);
+  assert.deepEqual(hardwareDifferences({ ...hardware, gone: '1' }, hardware), ['gone was 1 and is unknown']);
 });

@@ -10,9 +10,13 @@ const interfacePattern = /^[A-Za-z0-9_.-]{1,15}$/;
 
 /** Faults in a spec; all of them, each with its field. Pure. */
 export function validateSpec(spec: MachineSpec, capabilities: Capabilities): SpecProblem[] {
-  const { qmpSocket, serialSocket, agentSocket } = machinePaths(spec);
+  const { qmpSocket, serialSocket, agentSocket, memorySocket } = machinePaths(spec);
   return [
-    ...specProblems(spec, capabilities, { hypervisor: 'QEMU', sockets: [qmpSocket, serialSocket, agentSocket], minDiskBytes }),
+    ...specProblems(spec, capabilities, {
+      hypervisor: 'QEMU',
+      sockets: [qmpSocket, serialSocket, agentSocket, memorySocket],
+      minDiskBytes,
+    }),
     ...spec.nics.flatMap(({ attachment }, index) => {
       if (attachment.kind !== 'tap' || interfacePattern.test(attachment.tap)) return [];
       const message = `${JSON.stringify(attachment.tap)} is no name of a TAP interface.`;

@@ -118,6 +118,15 @@ export const Snapshot = Type.Object(
     createdAt: Timestamp,
     memory: Type.Boolean({ description: "true when the guest's memory is part of it" }),
     current: Type.Boolean({ description: 'true when the VM goes on from here: "you are here"' }),
+    pause: Type.Optional(
+      Type.Object(
+        {
+          ms: Type.Number({ description: 'milliseconds that the guest stood still while its memory was kept' }),
+          reason: Type.Optional(Type.String({ description: 'why it stood still for as long as the memory was written' })),
+        },
+        closed,
+      ),
+    ),
   },
   closed,
 );

@@ -25,14 +25,23 @@ export interface JobInfo {
   'error'?: string;
 }
 
-export interface BlockNode {
+/** A block device's node and, level by level, what is below it. */
+export interface BlockStats {
+  'qdev'?: string;
   'node-name'?: string;
-  'image'?: { snapshots?: { 'name': string; 'vm-state-size': number }[] };
+  'backing'?: BlockStats;
 }
 
 export interface SnapshotAction {
-  type: 'blockdev-snapshot-internal-sync';
-  data: { device: string; name: string };
+  type: 'blockdev-snapshot';
+  data: { node: string; overlay: string };
+}
+
+/** MigrationInfo (qapi/migration.json). `status` is missing before the first migration. */
+export interface MigrationInfo {
+  'status'?: string;
+  'error-desc'?: string;
+  'ram'?: { total: number; remaining: number; transferred: number };
 }
 
 type None = Record<string, never>;
@@ -49,11 +58,24 @@ export interface QmpCommands {
   'system_reset': { arguments: None; result: None };
   'system_powerdown': { arguments: None; result: None };
   'set_link': { arguments: { name: string; up: boolean }; result: None };
-  'snapshot-save': { arguments: { 'job-id': string; 'tag': string; 'vmstate': string; 'devices': string[] }; result: None };
-  'snapshot-load': { arguments: { 'job-id': string; 'tag': string; 'vmstate': string; 'devices': string[] }; result: None };
-  'snapshot-delete': { arguments: { 'job-id': string; 'tag': string; 'devices': string[] }; result: None };
   'transaction': { arguments: { actions: SnapshotAction[] }; result: None };
-  'query-named-block-nodes': { arguments: { flat: boolean }; result: BlockNode[] };
+  'blockdev-add': { arguments: Record<string, unknown>; result: None };
+  'blockdev-del': { arguments: { 'node-name': string }; result: None };
+  'query-named-block-nodes': { arguments: { flat: boolean }; result: { 'node-name'?: string }[] };
+  'query-blockstats': { arguments: None; result: BlockStats[] };
+  'block-commit': {
+    arguments: { 'job-id': string; 'device': string; 'top-node': string; 'base-node': string; 'auto-dismiss': boolean };
+    result: None;
+  };
+  'job-complete': { arguments: { id: string }; result: None };
+  'block-job-cancel': { arguments: { device: string; force: boolean }; result: None };
+  'migrate': { arguments: { uri: string }; result: None };
+  'migrate_cancel': { arguments: None; result: None };
+  'migrate-incoming': { arguments: { uri: string }; result: None };
+  'migrate-set-capabilities': { arguments: { capabilities: { capability: string; state: boolean }[] }; result: None };
+  'query-migrate-capabilities': { arguments: None; result: { capability: string; state: boolean }[] };
+  'migrate-set-parameters': { arguments: { 'max-bandwidth': number }; result: None };
+  'query-migrate': { arguments: None; result: MigrationInfo };
   'query-jobs': { arguments: None; result: JobInfo[] };
   'job-dismiss': { arguments: { id: string }; result: None };
 }
@@ -63,14 +85,22 @@ export const commandTimeoutMs: Partial<Record<keyof QmpCommands, number>> = {
   // Both are answered by the main loop at once, and what waits for them must not hang with a hung QEMU.
   'query-status': 2_000,
   'quit': 2_000,
-  // They drain the disks' requests first, and an internal snapshot writes tables.
+  // They drain the disks' requests first.
   'stop': 30_000,
   'cont': 30_000,
   'transaction': 120_000,
+  'blockdev-add': 30_000,
+  'blockdev-del': 30_000,
+  'block-commit': 30_000,
+  'migrate': 30_000,
+  'migrate_cancel': 30_000,
+  'migrate-incoming': 30_000,
 };
 
 /** An event as QEMU sends it. */
 export interface QmpEvent {
   event: string;
   data: Record<string, unknown>;
+  /** When it happened by QEMU's clock; milliseconds since 1970, with microseconds as fractions. */
+  at: number;
 }

@@ -117,7 +117,8 @@ export class QmpClient {
     if ('QMP' in message) this.#greeting.resolve();
     else if (typeof message['event'] === 'string') {
       const data = message['data'];
-      const event = { event: message['event'], data: typeof data === 'object' && data !== null ? { ...data } : {} };
+      const at = timestampOf(message['timestamp']);
+      const event = { event: message['event'], data: typeof data === 'object' && data !== null ? { ...data } : {}, at };
       for (const listener of this.#listeners) listener(event);
     } else if (typeof message['id'] === 'number') {
       const waiting = this.#waiting.get(message['id']);
@@ -140,6 +141,11 @@ export class QmpClient {
     this.#greeting.reject(closedError('its greeting'));
     this.#closed.resolve();
   }
+}
+
+function timestampOf(value: unknown): number {
+  const { seconds = 0, microseconds = 0 } = (value ?? {}) as { seconds?: number; microseconds?: number };
+  return seconds * 1000 + microseconds / 1000;
 }
 
 function refusedError(command: string, error: unknown): NakhodaError {

@@ -1,0 +1,64 @@
+import type { MachineDisk } from '@nakhoda/driver';
+
+/** One image of a disk's chain: the disk as it was defined (layer 0), or an overlay of a snapshot. */
+export interface ChainImage {
+  layer: number;
+  path: string;
+  format: MachineDisk['format'];
+}
+
+/** The format node of a disk's image: what block jobs name it by. At most 31 characters, QEMU's limit. */
+export function layerNode(slot: string, layer: number): string {
+  return layer === 0 ? slot : `${slot}-${layer}`;
+}
+
+/** The node of the file below a format node. */
+export function fileNode(node: string): string {
+  return `${node}-file`;
+}
+
+/** The layer of a format node of this disk; null for any other node. */
+export function layerOfNode(slot: string, node: string): number | null {
+  if (node === slot) return 0;
+  const number = node.startsWith(`${slot}-`) ? node.slice(slot.length + 1) : '';
+  return /^[1-9]\d*$/.test(number) ? Number(number) : null;
+}
+
+/**
+ * The block nodes of a disk's chain, top first, in the order in which they must be made. Every backing node is named,
+ * and its format too: what the images' own headers say is never followed.
+ */
+export function chainNodes(slot: string, chain: readonly ChainImage[]): Record<string, unknown>[] {
+  return chain.toReversed().flatMap((image, index, images) => {
+    const below = images[index - 1];
+    const backing = below ? layerNode(slot, below.layer) : null;
+    return imageNodes(slot, image, { backing, readOnly: index < images.length - 1 });
+  });
+}
+
+/** The two block nodes of one image, the file's first. `backing` is a node's name; null cuts off what the header names. */
+export function imageNodes(
+  slot: string,
+  image: ChainImage,
+  { backing, readOnly }: { backing: string | null; readOnly: boolean },
+): [Record<string, unknown>, Record<string, unknown>] {
+  const node = layerNode(slot, image.layer);
+  return [
+    // A commit writes into a backing image: its file becomes writable when a writer comes, and is not before.
+    {
+      'driver': 'file',
+      'node-name': fileNode(node),
+      'filename': image.path,
+      'discard': 'unmap',
+      ...(readOnly ? { 'auto-read-only': true } : {}),
+    },
+    {
+      'driver': image.format,
+      'node-name': node,
+      'file': fileNode(node),
+      'discard': 'unmap',
+      ...(image.format === 'qcow2' ? { backing } : {}),
+      ...(readOnly ? { 'read-only': true } : {}),
+    },
+  ];
+}

@@ -1,0 +1,84 @@
+import { join } from 'node:path';
+
+import type { DriverContext } from '@nakhoda/driver';
+import { NakhodaError } from '@nakhoda/schema';
+
+import type { Environment } from './environment.ts';
+import { exists } from './images.ts';
+import { addLayer, imageChain, memoryName } from './layers.ts';
+import { loadMemory } from './live-memory.ts';
+import { powerOff, startMachine } from './lifecycle.ts';
+import { machinePaths } from './machine-paths.ts';
+import type { Machine } from './machine.ts';
+import { memoryBytes } from './memory-file.ts';
+import { readLastWords } from './process.ts';
+import type { QmpClient } from './qmp/qmp-client.ts';
+import { failedError, notFoundError } from './snapshot-errors.ts';
+import { makeOverlays, reduce } from './snapshot-layers.ts';
+import { readSnapshots, writeSnapshots } from './snapshot-store.ts';
+import { findReady, hardwareDifferences, hardwareOf, type SnapshotEntry, type SnapshotStore } from './snapshot-tree.ts';
+
+/**
+ * Lets the VM go on from a snapshot, in new overlays over it. With memory QEMU is started anew and given the guest's
+ * state; without, the VM is left stopped. Where it fails, the disks are as they were before.
+ */
+export async function rollBack(environment: Environment, ctx: DriverContext, machine: Machine, name: string): Promise<void> {
+  const { spec } = machine;
+  const former = await readSnapshots(spec);
+  const entry = findReady(former, name);
+  if (!entry) throw notFoundError(spec.name);
+  await refuseMisfit(environment, machine, former, entry);
+
+  const { store, layer } = addLayer(former, entry.layer, entry.disks);
+  await writeSnapshots(spec, store);
+  try {
+    await makeOverlays(environment, spec, store, layer);
+    await powerOff(machine);
+    await writeSnapshots(spec, { ...store, active: layer.id, current: name, pendingRollback: entry.memory ? name : null });
+    if (entry.memory) {
+      await startMachine(environment, ctx, machine, (qmp) => load(ctx, machine, qmp, join(spec.directory, memoryName(entry.number))));
+      await writeSnapshots(spec, { ...(await readSnapshots(spec)), pendingRollback: null });
+    }
+  } catch (error) {
+    // Nothing was written to the new overlays that anybody could miss.
+    await writeSnapshots(spec, { ...store, active: former.active, current: former.current, pendingRollback: null });
+    await reduce(environment, machine, { merge: false, log: ctx.log });
+    throw ctx.signal.aborted ? error : failedError(`Snapshot ${name} could not be restored`, error);
+  }
+  await reduce(environment, machine, { merge: true, log: ctx.log });
+}
+
+async function refuseMisfit(environment: Environment, machine: Machine, store: SnapshotStore, entry: SnapshotEntry): Promise<void> {
+  const { spec } = machine;
+  const refuse = (what: string, why: string): never => {
+    throw failedError(`Snapshot ${entry.name} ${what}`, new Error(why));
+  };
+  if (String(entry.disks) !== String(spec.disks.map((disk) => disk.slot)))
+    refuse('cannot be restored', `it is of ${String(entry.disks)}, which are not the disks now`);
+  const images = entry.disks.flatMap((slot) => imageChain(store, spec, slot, entry.layer));
+  for (const { path } of images) if (!(await exists(path))) refuse('cannot be restored', `its disk image ${path} is not there`);
+  if (!entry.hardware) return;
+  const { mode } = machine.alive && machine.boot?.kind === 'run' ? machine.boot.execution : await environment.execution();
+  const differences = hardwareDifferences(entry.hardware, hardwareOf(spec, machine.record.machineType, mode));
+  if (differences.length > 0) refuse('has memory of another machine', differences.join(', '));
+  const path = join(spec.directory, memoryName(entry.number));
+  const bytes = await memoryBytes(path);
+  if (bytes !== entry.memoryBytes) refuse('cannot be restored', `its memory in ${path} is ${bytes === null ? 'not there' : 'not whole'}`);
+}
+
+async function load({ signal, progress }: DriverContext, machine: Machine, qmp: QmpClient, filePath: string): Promise<void> {
+  const { spec } = machine;
+  try {
+    await loadMemory(qmp, { filePath, socketPath: machinePaths(spec).memorySocket, signal, progress });
+  } catch (error) {
+    if (signal.aborted) throw error;
+    // QEMU 7.2 ends when it cannot read a guest's state, and only its log says why.
+    const words = await readLastWords(spec);
+    if (words === '') throw error;
+    throw new NakhodaError('snapshot.failed', {
+      message: `QEMU could not read the guest's memory: ${words}`,
+      hint: "QEMU's own words above say what it missed.",
+      cause: error,
+    });
+  }
+}
