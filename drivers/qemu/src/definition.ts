@@ -60,6 +60,12 @@ export async function redefine(environment: Environment, ctx: DriverContext, mac
       hint: 'Shut the VM down first.',
     });
   }
+  if (machine.suspended) {
+    throw new NakhodaError('vm.wrong-state', {
+      message: `VM ${spec.vmid} is to go on from memory on disk, so its hardware cannot be changed.`,
+      hint: 'Start the VM and shut it down, or discard its memory; then change it.',
+    });
+  }
   await refuseLostDisks(machine, spec);
   if (machine.spec.runtimeDirectory !== spec.runtimeDirectory) await machine.setBoot(null);
   machine.record = await createDefinition(environment, ctx, spec, machine.record);

@@ -2,7 +2,7 @@ import { chmod } from 'node:fs/promises';
 import { availableParallelism, totalmem } from 'node:os';
 import { dirname } from 'node:path';
 
-import { type Driver, EventHub, fixedHardware, type MachineSpec, type SpecProblem } from '@nakhoda/driver';
+import { type Driver, type DriverContext, EventHub, fixedHardware, type MachineSpec, type SpecProblem } from '@nakhoda/driver';
 import { exec } from '@nakhoda/host';
 import { type Capabilities, NakhodaError, toNakhodaError } from '@nakhoda/schema';
 
@@ -18,6 +18,7 @@ import { decideExecution, probeQemu } from './probe.ts';
 import { heal, settle } from './snapshot-layers.ts';
 import { readSnapshots } from './snapshot-store.ts';
 import { createSnapshotFacet } from './snapshots.ts';
+import { createSuspendFacet, loadSuspended, refuseMisfit, settleSuspend } from './suspend.ts';
 import { validateSpec } from './validate.ts';
 
 export interface QemuDriverOptions {
@@ -49,7 +50,7 @@ export function createQemuDriver(options: QemuDriverOptions): Driver {
     diskFormat: 'qcow2',
     pause: true,
     reset: true,
-    suspend: false,
+    suspend: true,
     hotplug: [],
     hardware: fixedHardware,
     maxCores: Math.min(maxCores, Math.max(availableParallelism() * 4, 4)),
@@ -74,6 +75,7 @@ export function createQemuDriver(options: QemuDriverOptions): Driver {
   const settled = (machine: Machine): Promise<void> =>
     machine.turns
       .run(async () => {
+        await settleSuspend(machine);
         if (machine.alive && (await readSnapshots(machine.spec)).holding) await settle(machine);
       })
       .catch((error: unknown) => environment.log(`VM ${machine.spec.name}: ${toNakhodaError(error).message}`));
@@ -155,7 +157,7 @@ export function createQemuDriver(options: QemuDriverOptions): Driver {
       await machine.turns.run(async () => {
         if (!(await readyToStart(machine))) return;
         await heal(environment, machine, { merge: false, log: ctx.log });
-        await startMachine(environment, ctx, machine);
+        await startOrGoOn(environment, ctx, machine);
       });
     },
 
@@ -177,6 +179,7 @@ export function createQemuDriver(options: QemuDriverOptions): Driver {
 
     pause: createPauseFacet(find),
     reset: createReset(find),
+    suspend: createSuspendFacet(environment, find),
     snapshots: createSnapshotFacet(environment, find),
     serial: createSerialFacet(find),
     guest: createGuestFacet(find),
@@ -203,6 +206,17 @@ function createEnvironment(options: QemuDriverOptions): Environment {
     handOver: (_spec, path) => chmod(path, 0o600),
     log: options.log ?? (() => undefined),
   };
+}
+
+async function startOrGoOn(environment: Environment, ctx: DriverContext, machine: Machine): Promise<void> {
+  const { suspended } = machine;
+  if (!suspended) return startMachine(environment, ctx, machine);
+  await refuseMisfit(environment, machine, suspended);
+  await startMachine(environment, ctx, machine, {
+    load: (qmp) => loadSuspended(ctx, machine, suspended, qmp),
+    // On record before the guest runs: from then on its disks are not those of the memory any more.
+    loaded: () => machine.setSuspended(null),
+  });
 }
 
 /** What follows an ordered end, or never ran, may start; true also after what crashed was cleared away. */

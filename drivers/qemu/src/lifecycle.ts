@@ -19,6 +19,14 @@ const qmpTimeoutMs = 30_000;
 /** A guest that is still booting misses the power button, so it is pressed again. */
 const powerButtonPeriodMs = 5_000;
 
+/** The state of a guest that QEMU is to go on from. */
+export interface Incoming {
+  /** Loads it into the QEMU that waits for it. */
+  load: (qmp: QmpClient) => Promise<void>;
+  /** Called when it is loaded, before the guest's processors run; from then on a QEMU that a killed daemon leaves goes on. */
+  loaded?: () => Promise<void>;
+}
+
 /**
  * Starts a VM that does not run. With `incoming` QEMU waits for the guest's state, which that loads before the guest's
  * processors run. Whatever fails, no process is left, and the reason is on record.
@@ -27,7 +35,7 @@ export async function startMachine(
   environment: Environment,
   ctx: DriverContext,
   machine: Machine,
-  incoming: ((qmp: QmpClient) => Promise<void>) | null = null,
+  incoming: Incoming | null = null,
 ): Promise<void> {
   const { spec } = machine;
   let run: RunRecord | null = null;
@@ -63,8 +71,13 @@ export async function startMachine(
     await machine.hub?.whenConnected(5_000);
     for (const { slot, attachment } of spec.nics)
       if (attachment.kind === 'none') await qmp.execute('set_link', { name: nicDevice(slot), up: false });
-    await incoming?.(qmp);
+    await incoming?.load(qmp);
     ctx.signal.throwIfAborted();
+    if (incoming?.loaded) {
+      run = { ...run, loaded: true };
+      await machine.setBoot(run);
+      await incoming.loaded();
+    }
     await qmp.execute('cont', {});
     await machine.setBoot({ ...run, begun: true });
     ctx.log(`QEMU runs as process ${process.pid} (${execution.mode}: ${execution.reason})`);

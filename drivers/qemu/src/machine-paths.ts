@@ -13,6 +13,9 @@ export interface MachinePaths {
   serialSocket: string;
   agentSocket: string;
   memorySocket: string;
+  /** That the VM is suspended to disk, and its memory. */
+  suspended: string;
+  suspendedMemory: string;
 }
 
 export function machinePaths(folders: Pick<MachineSpec, 'directory' | 'runtimeDirectory'>): MachinePaths {
@@ -27,6 +30,8 @@ export function machinePaths(folders: Pick<MachineSpec, 'directory' | 'runtimeDi
     serialSocket: join(runtimeDirectory, 'serial.sock'),
     agentSocket: join(runtimeDirectory, 'agent.sock'),
     memorySocket: join(runtimeDirectory, 'memory.sock'),
+    suspended: join(directory, 'suspended.json'),
+    suspendedMemory: join(directory, 'memory.suspended'),
   };
 }
 

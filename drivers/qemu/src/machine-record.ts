@@ -30,6 +30,8 @@ export interface RunRecord {
   startedAt: string;
   /** Until its processors run for the first time, a process is a leftover unless its daemon still works on it. */
   begun: boolean;
+  /** It has the memory of a suspended guest, and is about to run: then it is no leftover. */
+  loaded?: boolean;
   /** Written before QEMU is told to go, so that its end is not taken for a crash. */
   ending: 'shutdown' | 'poweroff' | null;
 }

@@ -38,6 +38,7 @@ const stopped: Observation = {
   lastWords: '',
   currentSnapshot: null,
   pendingRollback: null,
+  suspended: false,
 };
 const running: Observation = { ...stopped, boot: run, alive: true, runState: 'running' };
 const starting = { state: 'starting', reason: 's' } as const;

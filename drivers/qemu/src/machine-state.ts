@@ -26,6 +26,8 @@ export interface Observation {
   currentSnapshot: string | null;
   /** A rollback that was not finished. */
   pendingRollback: string | null;
+  /** Its memory lies on disk. */
+  suspended: boolean;
 }
 
 /** A VM's status from what was observed. Pure. */
@@ -39,6 +41,7 @@ export function deriveStatus(observation: Observation): MachineStatus {
     ...(reason === undefined ? {} : { reason }),
     ...(boot?.kind === 'run' && alive ? { execution: boot.execution, pid: boot.process.pid, startedAt: boot.startedAt } : {}),
     ...(currentSnapshot === null ? {} : { currentSnapshot }),
+    ...(observation.suspended && !alive ? { suspended: true } : {}),
   };
 }
 

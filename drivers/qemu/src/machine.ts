@@ -10,6 +10,7 @@ import { endsWithin, findOrphan, killQemu, readLastWords, removeSockets } from '
 import type { RunState } from './qmp/commands.ts';
 import { QmpClient } from './qmp/qmp-client.ts';
 import { readSnapshots } from './snapshot-store.ts';
+import { readSuspended, type SuspendRecord, writeSuspended } from './suspend-store.ts';
 
 /** What is held of one run of a VM. */
 interface Run {
@@ -43,6 +44,7 @@ export class Machine {
   #run: Run | null = null;
   #finishing: Promise<void> | null = null;
   #released = false;
+  #suspended: SuspendRecord | null = null;
 
   /** `connected` is called whenever a QEMU begins to answer. */
   constructor(record: MachineRecord, boot: BootRecord | null, changed: (kind: DriverEvent['kind']) => void, connected: () => void) {
@@ -78,8 +80,19 @@ export class Machine {
     this.boot = boot;
   }
 
+  /** Memory on disk, from which the next start goes on; null when there is none. */
+  get suspended(): SuspendRecord | null {
+    return this.#suspended;
+  }
+
+  async setSuspended(record: SuspendRecord | null): Promise<void> {
+    await writeSuspended(this.spec, record);
+    this.#suspended = record;
+  }
+
   /** Takes up what an earlier daemon left: follows a run, ends what was only half started, cleans up after an orderly end. */
   async resume(): Promise<void> {
+    this.#suspended = await readSuspended(this.spec);
     if (this.boot?.kind === 'launching') {
       const orphan = await findOrphan(this.spec);
       if (orphan) await killQemu(orphan);
@@ -90,7 +103,7 @@ export class Machine {
     const { boot } = this;
     if (!isAlive(boot.process)) {
       if (boot.ending !== null) await this.#cleanUp();
-    } else if (!boot.begun) {
+    } else if (!boot.begun && !boot.loaded) {
       await killQemu(boot.process);
       await removeSockets(this.spec);
       await this.setBoot({ kind: 'failed', reason: 'The start of the VM was interrupted.', at: boot.startedAt });
@@ -160,6 +173,7 @@ export class Machine {
       lastWords: crashed ? await readLastWords(this.spec) : '',
       currentSnapshot: snapshots.current,
       pendingRollback: snapshots.pendingRollback,
+      suspended: this.#suspended !== null,
     });
   }
 

@@ -34,9 +34,13 @@ export async function rollBack(environment: Environment, ctx: DriverContext, mac
   try {
     await makeOverlays(environment, spec, store, layer);
     await powerOff(machine);
+    // Memory on disk is of the disks that are left now.
+    if (machine.suspended) await machine.setSuspended(null);
     await writeSnapshots(spec, { ...store, active: layer.id, current: name, pendingRollback: entry.memory ? name : null });
     if (entry.memory) {
-      await startMachine(environment, ctx, machine, (qmp) => load(ctx, machine, qmp, join(spec.directory, memoryName(entry.number))));
+      await startMachine(environment, ctx, machine, {
+        load: (qmp) => load(ctx, machine, qmp, join(spec.directory, memoryName(entry.number))),
+      });
       await writeSnapshots(spec, { ...(await readSnapshots(spec)), pendingRollback: null });
     }
   } catch (error) {
