@@ -31,10 +31,32 @@ const handlers: Partial<Handlers> = {
     return stubTask({ state: 'running', endedAt: null });
   },
   'vm.stop': async () => stubTask({ id: 't2', state: 'queued', endedAt: null }),
-  'vm.exec': async ({ body }) => execLines(body.argv),
+  'vm.exec': async ({ body }) => {
+    if (body.stdin !== undefined) received.push(body);
+    return execLines(body.argv);
+  },
   'vm.console': async () => (socket) => {
     socket.send(Buffer.from('backlog\n'));
     socket.on('message', (data) => socket.send(data));
+  },
+  'vm.guest': async () => ({
+    via: 'agent',
+    osInfo: { id: 'debian', name: 'Debian', prettyName: 'Debian \u001B[31m12', version: '12', kernel: '6.1.0', machine: 'x86_64' },
+    hostname: 'web',
+    fileSystems: [{ mountpoint: '/', device: 'vda1', type: 'ext4', totalBytes: 1_073_741_824, usedBytes: 0, freeBytes: 536_870_912 }],
+    interfaces: [{ name: 'eth0', mac: '52:54:00:12:34:56', addresses: ['10.77.0.10/24'] }],
+    users: [],
+    frozen: false,
+    observedAt: '2026-01-02T03:04:05.678Z',
+  }),
+  'vm.file.read': async ({ query }) => ({ path: query.path, sizeBytes: 4, data: base64('a\u0000b\n') }),
+  'vm.file.write': async ({ body }) => {
+    received.push(body);
+    return { path: body.path, sizeBytes: Buffer.from(body.data, 'base64').length };
+  },
+  'vm.guest.password': async ({ body }) => {
+    received.push(body);
+    return { user: body.user };
   },
   'snapshot.list': async () => [
     { name: 'base', parent: null, description: 'clean', createdAt: '2026-01-02T03:04:05.678Z', memory: true, current: false },
@@ -192,6 +214,21 @@ const cases: Case[] = [
     stdout: 'break\n',
     stderr: /The guest was silent\..*Wait\..*guest\.timeout/su,
   },
+  {
+    args: ['vm', 'guest', 'web'],
+    exitCode: 0,
+    stdout:
+      'told by    the guest agent\nsystem     Debian �[31m12\nversion    12\nkernel     6.1.0, x86_64\nhost name  web\nfrozen     no\n\n' +
+      'MOUNTED ON  DEVICE  TYPE  SIZE   FREE\n/           vda1    ext4  1 GiB  512 MiB\n\n' +
+      'INTERFACE  MAC                ADDRESSES\neth0       52:54:00:12:34:56  10.77.0.10/24\n',
+  },
+  { args: ['vm', 'file', 'read', 'web', '/etc/x'], exitCode: 0, stdout: 'a\u0000b\n', stderr: '' },
+  { args: ['vm', 'file', 'read', 'web', 'etc/x'], exitCode: 2, stderr: /PATH is "etc\/x"/u },
+  { args: ['vm', 'file', 'write', 'web', '/etc/x'], exitCode: 2, stderr: /--from/u },
+  { args: ['vm', 'file', 'write', 'web', '/etc/x', '--from', '/no/such'], exitCode: 2, stderr: /\/no\/such cannot be used/u },
+  { args: ['vm', 'file', 'write', 'web', '/etc/x', '--from', '-', '--mode', '9'], exitCode: 2, stderr: /--mode/u },
+  { args: ['vm', 'password', 'web', 'root'], exitCode: 2, stderr: /is no password/u },
+  { args: ['vm', 'file', '--help'], exitCode: 0, stdout: /read/u },
   { args: ['--help'], exitCode: 0, stdout: /vm create NAME --hypervisor qemu\|virtualbox/u, stderr: '' },
   { args: ['vm', 'create', '--help'], exitCode: 0, stdout: /--memory <MiB>/u },
   { args: ['--version'], exitCode: 0, stdout: /^\d+\.\d+\.\d+\n$/u },
@@ -240,6 +277,21 @@ for (const { args, exitCode, stdout, stderr } of cases) {
     assertText(outcome.stderr, stderr);
   });
 }
+
+test('files, passwords and standard input arrive whole', async () => {
+  received.length = 0;
+  assert.equal((await cli(['vm', 'file', 'write', 'web', '/etc/x', '--from', '-', '--mode', '0600'], { input: 'a\u0000b' })).exitCode, 0);
+  assert.equal((await cli(['vm', 'password', 'web', 'root', '--crypted'], { input: '$6$a$b\n' })).exitCode, 0);
+  assert.equal((await cli(['vm', 'exec', 'web', '--stdin', '--', 'cat'], { input: 'given' })).exitCode, 7);
+  assert.deepEqual(received, [
+    { path: '/etc/x', data: base64('a\u0000b'), mode: '0600' },
+    { user: 'root', password: '$6$a$b', crypted: true },
+    { argv: ['cat'], stdin: base64('given') },
+  ]);
+  const tooLong = await cli(['vm', 'exec', 'web', '--stdin', '--', 'cat'], { input: 'x'.repeat(65_537) });
+  assert.equal(tooLong.exitCode, 2);
+  assert.match(tooLong.stderr, /more than 64 KiB/u);
+});
 
 test('flags arrive as the API has them, and nothing that was not given', async () => {
   received.length = 0;

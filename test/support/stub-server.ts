@@ -33,6 +33,7 @@ export function stubVm(vm: Partial<Vm> = {}): Vm {
     memoryMiB: 512,
     ...defaultHardware(fixedHardware),
     ...defaultOptions,
+    cloudInit: null,
     disks: [],
     cdrom: null,
     nics: [],

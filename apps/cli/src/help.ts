@@ -24,6 +24,11 @@ const examples: Readonly<Record<string, string>> = {
   'vm suspend': 'nakhoda vm suspend web',
   'vm destroy': 'nakhoda vm destroy web',
   'vm exec': 'nakhoda vm exec web -- ls -l /data',
+  'vm guest': 'nakhoda vm guest web',
+  'vm file read': 'nakhoda vm file read web /etc/hosts --out hosts',
+  'vm file write': 'nakhoda vm file write web /root/key --from key --mode 0600',
+  'vm freeze': 'nakhoda vm freeze web --seconds 30',
+  'vm password': 'nakhoda vm password web root <password-file',
   'console': 'nakhoda console web',
   'snapshot take': 'nakhoda snapshot take web before-upgrade --memory',
   'snapshot list': 'nakhoda snapshot list web',
@@ -44,7 +49,7 @@ export function exampleOf(program: Command, command: Command): string | null {
 
 /** The help of the whole program: every command with its arguments, by groups. */
 export function rootHelp(program: Command): string {
-  const leaves = program.commands.flatMap((command) => (command.commands.length === 0 ? [command] : [...command.commands]));
+  const leaves = leavesOf(program);
   const entries = leaves.map((command) => ({
     top: wordsOf(program, command)[0] ?? '',
     line: callOf(program, command),
@@ -83,8 +88,13 @@ Example
 `;
 }
 
+/** The commands that do something, in their order. */
+export function leavesOf(command: Command): Command[] {
+  return command.commands.flatMap((one) => (one.commands.length === 0 ? [one] : leavesOf(one)));
+}
+
 function wordsOf(program: Command, command: Command): string[] {
-  return command.parent === null || command.parent === program ? [command.name()] : [command.parent.name(), command.name()];
+  return command.parent === null || command.parent === program ? [command.name()] : [...wordsOf(program, command.parent), command.name()];
 }
 
 function callOf(program: Command, command: Command): string {

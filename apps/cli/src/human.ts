@@ -1,5 +1,6 @@
 import type { EndpointId, EndpointResult, HostCheck, Network, Snapshot, Task } from '@nakhoda/schema';
 
+import { renderGuest } from './render-guest.ts';
 import { renderVm } from './render-vm.ts';
 import { snapshotTree } from './snapshot-tree.ts';
 import { bytes, duration, keyValues, mebibytes, moment, printable, textTable } from './text.ts';
@@ -30,6 +31,9 @@ const renderers: Renderers = {
           ]),
         ),
   'vm.show': renderVm,
+  'vm.guest': renderGuest,
+  'vm.guest.freeze': ({ fileSystems, thawBy }) => `${fileSystems} file systems stand still, until ${moment(thawBy)} UTC at the latest.`,
+  'vm.guest.thaw': ({ fileSystems }) => (fileSystems === 0 ? 'Nothing was frozen.' : `${fileSystems} file systems go on.`),
   'snapshot.list': (snapshots: Snapshot[]) => snapshotTree(snapshots).map(printable).join('\n'),
   'network.list': (networks) =>
     networks.length === 0

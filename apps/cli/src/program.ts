@@ -5,7 +5,7 @@ import type { EndpointId } from '@nakhoda/schema';
 import { Command } from 'commander';
 
 import { dataFolder, socketPath } from './data-folder.ts';
-import { exampleOf, rootHelp } from './help.ts';
+import { exampleOf, leavesOf, rootHelp } from './help.ts';
 import type { Invocation } from './invocation.ts';
 import { describeField, requestOf, tableCommand, type TableCommand } from './table-command.ts';
 
@@ -60,7 +60,7 @@ function place(program: Command, words: readonly string[]): Command {
 }
 
 function addExamples(program: Command): void {
-  for (const command of program.commands.flatMap((one) => (one.commands.length === 0 ? [one] : [...one.commands]))) {
+  for (const command of leavesOf(program)) {
     const example = exampleOf(program, command);
     if (example !== null) command.addHelpText('after', `\nExample:\n  ${example}`);
   }
@@ -69,6 +69,7 @@ function addExamples(program: Command): void {
 const nouns: Readonly<Record<string, string>> = {
   host: 'What this host can do',
   vm: 'Virtual machines',
+  file: 'Files of a guest',
   snapshot: 'Points in time of a VM',
   network: 'Networks that guests share',
   storage: 'Where disks and images are',
@@ -123,13 +124,15 @@ function addDaemonCommands(program: Command, start: Start): void {
 function addGuestCommands(program: Command, start: Start): void {
   place(program, ['vm', 'exec'])
     .description("Run a command in the guest; exits with the command's own code")
-    .usage('VM [--timeout SECONDS] -- CMD [ARG…]')
+    .usage('VM [--timeout SECONDS] [--stdin] -- CMD [ARG…]')
     .argument('<VM>', "a VM's name or vmid")
     .argument('<CMD...>', 'the command and its arguments, behind --')
     .option('--timeout <SECONDS>', 'seconds that the command may take')
-    .action((vm: string, argv: string[], options: { timeout?: string }) =>
-      start(async (invocation) => (await import('./commands/exec.ts')).exec(invocation, { vm, argv, timeout: options.timeout })),
+    .option('--stdin', 'give it what comes on standard input, up to 64 KiB')
+    .action((vm: string, argv: string[], { timeout, stdin = false }: { timeout?: string; stdin?: boolean }) =>
+      start(async (invocation) => (await import('./commands/exec.ts')).exec(invocation, { vm, argv, timeout, stdin })),
     );
+  addGuestFileCommands(program, start);
   place(program, ['console'])
     .description('Open the serial console in this terminal; Ctrl-] leaves')
     .argument('<VM>', "a VM's name or vmid")
@@ -145,6 +148,35 @@ function addGuestCommands(program: Command, start: Start): void {
     .option('--hypervisors <LIST>', 'with commas between (default: qemu,virtualbox)')
     .action((options: { out?: string; lang?: string; hypervisors?: string }) =>
       start(async (invocation) => (await import('./commands/lab-run.ts')).labRun(invocation, options)),
+    );
+}
+
+function addGuestFileCommands(program: Command, start: Start): void {
+  const commands = () => import('./commands/guest-file.ts');
+  place(program, ['vm', 'file', 'read'])
+    .description('Print a file of the guest, or keep it; up to 512 KiB')
+    .argument('<VM>', "a VM's name or vmid")
+    .argument('<PATH>', 'absolute, in the guest')
+    .option('--out <FILE>', 'keep it in this file instead')
+    .action((vm: string, path: string, options: { out?: string }) =>
+      start(async (invocation) => (await commands()).readGuestFile(invocation, { vm, path, ...options })),
+    );
+  place(program, ['vm', 'file', 'write'])
+    .description('Write a file into the guest, or over one; up to 512 KiB')
+    .argument('<VM>', "a VM's name or vmid")
+    .argument('<PATH>', 'absolute, in the guest')
+    .requiredOption('--from <FILE>', 'its content; - for standard input')
+    .option('--mode <OCTAL>', 'its permissions, such as 0600')
+    .action((vm: string, path: string, options: { from: string; mode?: string }) =>
+      start(async (invocation) => (await commands()).writeGuestFile(invocation, { vm, path, ...options })),
+    );
+  place(program, ['vm', 'password'])
+    .description("Set a user's password in the guest; it comes on standard input")
+    .argument('<VM>', "a VM's name or vmid")
+    .argument('<USER>', 'a user of the guest')
+    .option('--crypted', 'the password is a crypt(3) hash already')
+    .action((vm: string, user: string, { crypted = false }: { crypted?: boolean }) =>
+      start(async (invocation) => (await commands()).setGuestPassword(invocation, { vm, user, crypted })),
     );
 }
 

@@ -18,6 +18,7 @@ export function renderVm(vm: Vm): string {
     ...vm.disks.map((disk): [string, string] => [disk.slot, diskText(disk)]),
     ['cdrom', vm.cdrom ?? ''],
     ...vm.nics.map((nic): [string, string] => [nic.slot, `${nic.network}, ${nic.mac}, ${nic.model}${nic.linkUp ? '' : ', cable pulled'}`]),
+    ['cloud-init', cloudInitText(vm.cloudInit)],
     ['boot order', vm.bootOrder.join(', ')],
     ['host devices', vm.hostDevices.join(', ')],
     ['watchdog', vm.watchdog === 'none' ? '' : vm.watchdog],
@@ -55,6 +56,19 @@ function diskText(disk: VmDisk): string {
   return [
     ...[`${disk.sizeGiB} GiB`, disk.format, disk.bus, `cache ${disk.cache}`],
     ...[disk.ssd ? 'SSD' : '', disk.discard ? 'discard' : '', ...limits, disk.volume],
+  ]
+    .filter((part) => part !== '')
+    .join(', ');
+}
+
+function cloudInitText(config: Vm['cloudInit']): string {
+  if (config === null) return '';
+  return [
+    config.userData === null ? `user ${config.user ?? 'of the image'}` : 'user data of its own',
+    config.hasPassword ? 'a password' : '',
+    config.sshKeys.length === 0 ? '' : `${config.sshKeys.length} SSH keys`,
+    ...config.network,
+    config.packages.length === 0 ? '' : `packages ${config.packages.join(' ')}`,
   ]
     .filter((part) => part !== '')
     .join(', ');

@@ -18,6 +18,7 @@ import { vmRevertSaga, vmSetSaga } from './sagas/vm-set.ts';
 import type { Services } from './services/context.ts';
 import { autostartOnce } from './services/autostart.ts';
 import { createEventBus } from './services/event-bus.ts';
+import { createFreezes } from './services/freezes.ts';
 import { createHypervisors } from './services/hypervisors.ts';
 import { createInventory } from './services/inventory.ts';
 import type { NetworkHost } from './services/network-host.ts';
@@ -69,6 +70,9 @@ export async function openCore(
   });
   cleanup.defer(() => engine.close());
 
+  const freezes = createFreezes({ store, inventory, hypervisors, log });
+  cleanup.defer(() => freezes.close());
+
   const services: Services = {
     config,
     store,
@@ -77,6 +81,7 @@ export async function openCore(
     inventory,
     networks,
     engine,
+    freezes,
     log,
     version: await readVersion(),
     startedAt: new Date().toISOString(),
@@ -98,6 +103,7 @@ export async function openCore(
     async begin() {
       // What the hypervisors know comes before what the tasks go on with.
       await inventory.refreshAll();
+      await freezes.recover();
       await engine.recover();
       await autostartOnce(services);
       running = Promise.all([reconciler.round(), reconciler.run(stopping.signal), probeUsed(services)]).catch((error: unknown) => {

@@ -23,6 +23,7 @@ import { systemHandlers } from './handlers/system.ts';
 import { taskHandlers } from './handlers/task.ts';
 import { vmChangeHandlers } from './handlers/vm-change.ts';
 import { vmImportHandlers } from './handlers/vm-import.ts';
+import { vmGuestHandlers } from './handlers/vm-guest.ts';
 import { vmHandlers } from './handlers/vm.ts';
 import { buildServer } from './http/build-server.ts';
 import type { Handlers } from './http/handlers.ts';
@@ -73,6 +74,7 @@ async function run(config: DaemonConfig): Promise<void> {
     ...vmHandlers(services),
     ...vmChangeHandlers(services),
     ...vmImportHandlers(services),
+    ...vmGuestHandlers(services),
     ...snapshotHandlers(services),
     ...networkHandlers(services),
     ...taskHandlers(services),

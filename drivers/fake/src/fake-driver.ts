@@ -118,9 +118,9 @@ export function createFakeDriver(options: FakeDriverOptions = {}): FakeDriver {
       const machine = core.machines.get(vmid);
       if (machine.state === 'paused') core.unpause(machine);
       if (machine.memory) return;
-      const { cdrom } = machine.spec;
-      if (cdrom === null || existsSync(cdrom)) return core.powerOn(machine);
-      const reason = `There is no image ${cdrom} for the CD drive.`;
+      const missing = [machine.spec.cdrom, machine.spec.cloudInit].find((path) => typeof path === 'string' && !existsSync(path));
+      if (typeof missing !== 'string') return core.powerOn(machine);
+      const reason = `There is no image ${missing} for the CD drive.`;
       machine.state = 'stopped';
       machine.reason = reason;
       core.changed(machine);

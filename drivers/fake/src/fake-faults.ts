@@ -25,7 +25,12 @@ export type FakeCall =
   | 'guest.exec'
   | 'guest.readFile'
   | 'guest.writeFile'
-  | 'guest.addresses';
+  | 'guest.addresses'
+  | 'guest.facts'
+  | 'guest.freeze'
+  | 'guest.thaw'
+  | 'guest.setPassword'
+  | 'guest.requestShutdown';
 
 interface Fault {
   /** Null: hang. */

@@ -1,13 +1,21 @@
-import type { GuestFacet, MachineNic } from '@nakhoda/driver';
+import type { DriverContext, GuestFacet, MachineNic } from '@nakhoda/driver';
 import { NakhodaError } from '@nakhoda/schema';
 
 import type { FakeCore } from './fake-core.ts';
 import { memoryOf } from './fake-machine.ts';
-import { GuestFileError } from './guest/guest-files.ts';
+import { dataFolder, GuestFileError } from './guest/guest-files.ts';
 import { runProgram } from './guest/guest-shell.ts';
 
 /** The fake guest's agent: programs and files of the guest in memory. */
 export function fakeGuest(core: FakeCore, addressOf: (nic: MachineNic) => string | null): GuestFacet {
+  const setFrozen = async (ctx: DriverContext, vmid: number, frozen: boolean): Promise<{ fileSystems: number }> => {
+    await core.enter(frozen ? 'guest.freeze' : 'guest.thaw', ctx);
+    const memory = memoryOf(core.machines.get(vmid));
+    const fileSystems = memory.frozen === frozen ? 0 : 1;
+    memory.frozen = frozen;
+    core.machines.save();
+    return { fileSystems };
+  };
   return {
     async ready(ctx, { vmid }) {
       await core.enter('guest.ready', ctx);
@@ -15,7 +23,7 @@ export function fakeGuest(core: FakeCore, addressOf: (nic: MachineNic) => string
     },
 
     async exec(ctx, options) {
-      const { vmid, argv, timeoutSeconds } = options;
+      const { vmid, argv, input, timeoutSeconds } = options;
       await core.enter('guest.exec', ctx);
       const machine = core.machines.get(vmid);
       // A program changes neither the shell on the serial port nor the next program.
@@ -33,7 +41,10 @@ export function fakeGuest(core: FakeCore, addressOf: (nic: MachineNic) => string
       const aborted = Promise.withResolvers<never>();
       signal.addEventListener('abort', () => aborted.reject(signal.reason), { once: true });
       try {
-        const exitCode = await Promise.race([runProgram(argv, { ...io, variables }), aborted.promise]);
+        const exitCode = await Promise.race([
+          runProgram(argv, { ...io, variables, ...(input === undefined ? {} : { stdin: Buffer.from(input) }) }),
+          aborted.promise,
+        ]);
         core.machines.save();
         if (exitCode !== undefined) return { exitCode };
       } catch (error) {
@@ -63,6 +74,43 @@ export function fakeGuest(core: FakeCore, addressOf: (nic: MachineNic) => string
       const files = core.filesOf(core.machines.get(vmid));
       fileCall(`${path} cannot be written`, () => files.write(path, data));
       core.machines.save();
+    },
+
+    async facts(ctx, { vmid }) {
+      await core.enter('guest.facts', ctx);
+      const machine = core.machines.get(vmid);
+      const { frozen } = memoryOf(machine);
+      const { disks, name, nics } = machine.spec;
+      const totalBytes = disks[0]?.sizeBytes ?? 0;
+      return {
+        via: 'agent',
+        osInfo: { id: 'fake', name: 'Fake', prettyName: 'Fake guest', version: null, kernel: null, machine: 'x86_64' },
+        hostname: name,
+        fileSystems: [{ mountpoint: dataFolder, device: 'vda', type: 'ext4', totalBytes, usedBytes: 0, freeBytes: totalBytes }],
+        interfaces: nics.map((nic, number) => {
+          const address = addressOf(nic);
+          return { name: `eth${number}`, mac: nic.mac, addresses: address === null ? [] : [`${address}/24`] };
+        }),
+        users: [],
+        frozen,
+      };
+    },
+
+    freeze: (ctx, { vmid }) => setFrozen(ctx, vmid, true),
+    thaw: (ctx, { vmid }) => setFrozen(ctx, vmid, false),
+
+    async setPassword(ctx, { vmid, user }) {
+      await core.enter('guest.setPassword', ctx);
+      memoryOf(core.machines.get(vmid));
+      if (user === 'root') return;
+      throw new NakhodaError('guest.refused', { message: `The fake guest has no user ${user}.`, hint: 'It has root.' });
+    },
+
+    async requestShutdown(ctx, { vmid }) {
+      await core.enter('guest.requestShutdown', ctx);
+      const machine = core.machines.get(vmid);
+      memoryOf(machine);
+      core.powerOff(machine);
     },
 
     async addresses(ctx, { vmid }) {

@@ -13,6 +13,8 @@ export interface GuestMemory {
   variables: Record<string, string>;
   /** The serial port's last output, one character a byte. */
   backlog: string;
+  /** Whether its file systems stand still. */
+  frozen: boolean;
 }
 
 export interface FakeSnapshot {
@@ -68,6 +70,7 @@ export function powerOn(machine: FakeMachine): void {
     }),
     variables: { HOME: '/root', PATH: '/bin' },
     backlog: '',
+    frozen: false,
   };
   if (spec.disks.length === 0) machine.disk = { [dataFolder]: null };
   machine.suspendedMemory = null;

@@ -167,3 +167,20 @@ test('nothing in a path becomes an option', () => {
   assert.ok(argv.includes('socket,id=qmp,path=/run/a,,server=off/qmp.sock,server=on,wait=off'));
   assert.ok(argv.includes('{"driver":"file","node-name":"cd0-file","filename":"/iso/a\\",b.iso","read-only":true}'));
 });
+
+test('a cloud-init drive stands beside the CD drive, is not booted from, and moves no other device', () => {
+  const without = commandLine(spec, plan);
+  const withDrive = commandLine({ ...spec, cloudInit: '/srv/images/101/cloud-init-1.iso' }, plan);
+  assert.deepEqual(
+    withDrive.filter((argument) => !without.includes(argument)),
+    [
+      '{"driver":"file","node-name":"cloudinit-file","filename":"/srv/images/101/cloud-init-1.iso","read-only":true}',
+      '{"driver":"raw","node-name":"cloudinit","file":"cloudinit-file","read-only":true}',
+      '{"driver":"ide-cd","id":"cloudinit-device","bus":"ide.1","drive":"cloudinit"}',
+    ],
+  );
+  assert.deepEqual(
+    without.filter((argument) => !withDrive.includes(argument)),
+    [],
+  );
+});

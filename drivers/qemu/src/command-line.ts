@@ -63,6 +63,7 @@ export function commandLine(spec: MachineSpec, plan: BootPlan): string[] {
     ...['-device', json({ driver: 'virtio-rng-pci', id: 'rng0-device', rng: 'rng0', bus: 'pcie.0', addr: '0x3' })],
     ...['-device', json({ driver: 'pvpanic', id: 'pvpanic0' })],
     ...cdrom(spec.cdrom),
+    ...cloudInitDrive(spec.cloudInit),
     ...spec.disks.flatMap((one) => disk(one, plan.chain?.(one.slot) ?? [{ layer: 0, path: one.path, format: one.format }])),
     ...spec.nics.flatMap(nic),
   ];
@@ -76,6 +77,16 @@ function cdrom(path: string | null): string[] {
     // The format is named, or a guest's bytes at its start could make QEMU take it for another (CVE-2008-2004 and its kin).
     ...['-blockdev', json({ 'driver': 'raw', 'node-name': 'cd0', 'file': 'cd0-file', 'read-only': true })],
     ...['-device', json({ ...device, drive: 'cd0', bootindex: 0 })],
+  ];
+}
+
+/** A second drive, which the BIOS does not boot from. */
+function cloudInitDrive(path: string | undefined): string[] {
+  if (path === undefined) return [];
+  return [
+    ...['-blockdev', json({ 'driver': 'file', 'node-name': 'cloudinit-file', 'filename': path, 'read-only': true })],
+    ...['-blockdev', json({ 'driver': 'raw', 'node-name': 'cloudinit', 'file': 'cloudinit-file', 'read-only': true })],
+    ...['-device', json({ driver: 'ide-cd', id: 'cloudinit-device', bus: 'ide.1', drive: 'cloudinit' })],
   ];
 }
 

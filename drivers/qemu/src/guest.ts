@@ -1,5 +1,5 @@
 import type { GuestFacet, SerialFacet } from '@nakhoda/driver';
-import type { GuestAccess } from '@nakhoda/host';
+import { type GuestAccess, guestFacetCalls } from '@nakhoda/host';
 import { NakhodaError } from '@nakhoda/schema';
 
 import type { Machine } from './machine.ts';
@@ -35,19 +35,24 @@ export function createGuestFacet(find: (vmid: number) => Promise<Machine>): Gues
       const guest = await access(await find(vmid));
       return guest ? guest.ready({ timeoutMs: timeoutSeconds * 1000, signal }) : null;
     },
-    async exec({ signal }, { vmid, argv, timeoutSeconds, onStdout, onStderr }) {
-      return (await reach(vmid)).exec({ argv, timeoutMs: timeoutSeconds * 1000, onStdout, onStderr, signal });
+    async exec({ signal }, { vmid, timeoutSeconds, ...command }) {
+      return (await reach(vmid)).exec({ ...command, timeoutMs: timeoutSeconds * 1000, signal });
     },
     async readFile({ signal }, { vmid, path, maxBytes }) {
       return (await reach(vmid)).readFile({ path, maxBytes, signal });
     },
-    async writeFile({ signal }, { vmid, path, data }) {
-      await (await reach(vmid)).writeFile({ path, data, signal });
+    async writeFile({ signal }, { vmid, ...file }) {
+      await (await reach(vmid)).writeFile({ ...file, signal });
     },
     async addresses({ signal }, { vmid }) {
       const guest = await access(await find(vmid));
       return guest ? guest.addresses({ signal }) : [];
     },
+    facts: async ({ signal }, { vmid }) => guestFacetCalls(await reach(vmid), signal).facts(),
+    freeze: async ({ signal }, { vmid }) => guestFacetCalls(await reach(vmid), signal).freeze(),
+    thaw: async ({ signal }, { vmid }) => guestFacetCalls(await reach(vmid), signal).thaw(),
+    setPassword: async ({ signal }, { vmid, ...password }) => guestFacetCalls(await reach(vmid), signal).setPassword(password),
+    requestShutdown: async ({ signal }, { vmid }) => guestFacetCalls(await reach(vmid), signal).requestShutdown(),
   };
 }
 

@@ -103,6 +103,7 @@ async function checkFiles(spec: MachineSpec, chain: (slot: string) => ChainImage
   const files = [
     ...spec.disks.flatMap(({ slot }) => chain(slot).map(({ path }) => ({ what: `disk ${slot}`, path, mode }))),
     ...(spec.cdrom === null ? [] : [{ what: 'CD image', path: spec.cdrom, mode: constants.R_OK }]),
+    ...(spec.cloudInit === undefined ? [] : [{ what: 'cloud-init image', path: spec.cloudInit, mode: constants.R_OK }]),
   ];
   for (const { what, path, mode } of files) {
     try {

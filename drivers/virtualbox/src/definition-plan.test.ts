@@ -169,3 +169,19 @@ test('disks are on SATA with hardware virtualization, and where IDE has no room'
     `storageattach ${uuid} --storagectl sata --port 7 --device 0 --type hdd --medium /srv/images/100/disk1.vdi`,
   ]);
 });
+
+test('a cloud-init drive takes the last place on IDE, from a third disk if it must', () => {
+  const existing = ['/srv/images/100/disk0.vdi'];
+  const withDrive = { ...spec, cloudInit: '/srv/images/100/cloud-init-1.iso' };
+  const attach = `storageattach ${uuid} --storagectl ide --port 1 --device 1 --type dvddrive --medium /srv/images/100/cloud-init-1.iso`;
+  assert.deepEqual(steps(withDrive, defined, { existing }), [attach]);
+  const attachedDrive = attached('ide', 1, 1, 'DVD', '/srv/images/100/cloud-init-1.iso');
+  const there = { ...defined, attachments: [...defined.attachments, attachedDrive] };
+  assert.deepEqual(steps(withDrive, there, { existing }), []);
+  assert.deepEqual(steps(spec, there, { existing }), [`storageattach ${uuid} --storagectl ide --port 1 --device 1 --medium none`]);
+  const third = { ...second, slot: 'disk2' };
+  assert.match(
+    steps({ ...withDrive, disks: [...spec.disks, third] }, nothing, { existing }).join('\n'),
+    /sata --port 2 --device 0 --type hdd/u,
+  );
+});

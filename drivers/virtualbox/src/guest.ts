@@ -1,7 +1,8 @@
 import type { DriverContext, GuestFacet, SerialFacet } from '@nakhoda/driver';
-import { isAlive } from '@nakhoda/host';
+import { guestFacetCalls, isAlive } from '@nakhoda/host';
 import { NakhodaError } from '@nakhoda/schema';
 
+import { additionsFacts } from './additions.ts';
 import type { Console } from './consoles.ts';
 import type { Parts } from './parts.ts';
 
@@ -41,24 +42,33 @@ export function createSerial(parts: Parts): SerialFacet {
 /** See `GuestFacet`: the guest agent on the second serial port, or the shell on the first. */
 export function createGuest(parts: Parts): GuestFacet {
   const signalOf = (ctx: DriverContext): { signal: AbortSignal } => ({ signal: ctx.signal });
+  const reach = async (ctx: DriverContext, vmid: number) => guestFacetCalls((await needConsole(parts, vmid)).access, ctx.signal);
   return {
     async ready(ctx, { vmid, timeoutSeconds }) {
       const console = await findConsole(parts, vmid, { paused: false });
       return console === null ? null : console.access.ready({ timeoutMs: timeoutSeconds * 1000, ...signalOf(ctx) });
     },
-    async exec(ctx, { vmid, argv, timeoutSeconds, onStdout, onStderr }) {
+    async exec(ctx, { vmid, timeoutSeconds, ...command }) {
       const { access } = await needConsole(parts, vmid);
-      return access.exec({ argv, timeoutMs: timeoutSeconds * 1000, onStdout, onStderr, ...signalOf(ctx) });
+      return access.exec({ ...command, timeoutMs: timeoutSeconds * 1000, ...signalOf(ctx) });
     },
     async readFile(ctx, { vmid, path, maxBytes }) {
       return (await needConsole(parts, vmid)).access.readFile({ path, maxBytes, ...signalOf(ctx) });
     },
-    async writeFile(ctx, { vmid, path, data }) {
-      return (await needConsole(parts, vmid)).access.writeFile({ path, data, ...signalOf(ctx) });
+    async writeFile(ctx, { vmid, ...file }) {
+      return (await needConsole(parts, vmid)).access.writeFile({ ...file, ...signalOf(ctx) });
     },
     async addresses(ctx, { vmid }) {
       const console = await findConsole(parts, vmid, { paused: false });
       return console === null ? [] : console.access.addresses(signalOf(ctx));
     },
+    async facts(ctx, { vmid }) {
+      const told = await (await reach(ctx, vmid)).facts();
+      return told.via === null ? ((await additionsFacts(parts, ctx, vmid)) ?? told) : told;
+    },
+    freeze: async (ctx, { vmid }) => (await reach(ctx, vmid)).freeze(),
+    thaw: async (ctx, { vmid }) => (await reach(ctx, vmid)).thaw(),
+    setPassword: async (ctx, { vmid, ...password }) => (await reach(ctx, vmid)).setPassword(password),
+    requestShutdown: async (ctx, { vmid }) => (await reach(ctx, vmid)).requestShutdown(),
   };
 }

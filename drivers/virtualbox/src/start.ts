@@ -40,6 +40,7 @@ export async function start(parts: Parts, ctx: DriverContext, vmid: number): Pro
 
   try {
     await needReadable(machine.spec.cdrom);
+    await needReadable(machine.spec.cloudInit ?? null);
     await launch(parts, ctx, machine);
   } catch (error) {
     const failure = toNakhodaError(error);

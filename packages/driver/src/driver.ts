@@ -1,4 +1,15 @@
-import type { Capabilities, Execution, HypervisorId, Snapshot, VmDisk, VmNic, VmSpec, VmState } from '@nakhoda/schema';
+import type {
+  Capabilities,
+  Execution,
+  GuestFacts,
+  GuestInfo,
+  HypervisorId,
+  Snapshot,
+  VmDisk,
+  VmNic,
+  VmSpec,
+  VmState,
+} from '@nakhoda/schema';
 
 /** What every call gets: a way to stop it, and ways to tell how it goes. */
 export interface DriverContext {
@@ -73,6 +84,8 @@ export interface MachineSpec extends MachineHardware {
   disks: MachineDisk[];
   /** Absolute path of an ISO image, or null for an empty drive. The image is never written. */
   cdrom: string | null;
+  /** Absolute path of the image of a second, never booted CD drive with data for cloud-init; absent where there is no such drive. */
+  cloudInit?: string;
   nics: MachineNic[];
 }
 
@@ -230,6 +243,8 @@ export interface GuestExecOptions {
   vmid: number;
   /** Program and arguments; no shell in between. */
   argv: readonly string[];
+  /** Standard input, 64 KiB at most; without it there is none. */
+  input?: Uint8Array;
   timeoutSeconds: number;
   onStdout(data: Uint8Array): void;
   onStderr(data: Uint8Array): void;
@@ -241,7 +256,25 @@ export interface GuestFacet {
   ready(ctx: DriverContext, options: { vmid: number; timeoutSeconds: number }): Promise<'agent' | 'serial' | null>;
   exec(ctx: DriverContext, options: GuestExecOptions): Promise<{ exitCode: number }>;
   readFile(ctx: DriverContext, options: { vmid: number; path: string; maxBytes: number }): Promise<Uint8Array>;
-  writeFile(ctx: DriverContext, options: { vmid: number; path: string; data: Uint8Array }): Promise<void>;
+  /** `mode`: permissions in octal, which the file has before it has content. */
+  writeFile(ctx: DriverContext, options: { vmid: number; path: string; data: Uint8Array; mode?: string }): Promise<void>;
   /** IPv4 addresses by MAC as the guest sees them, without loopback. Empty when nobody answers. */
   addresses(ctx: DriverContext, options: { vmid: number }): Promise<{ mac: string; address: string }[]>;
+  /**
+   * What the guest says of itself, and who said it; `via` is null, and all else empty, when nobody answers. A hung agent
+   * costs a few seconds. Nothing of it is checked but its form and length.
+   * @throws NakhodaError `guest.not-running`, as all that follow
+   */
+  facts(ctx: DriverContext, options: { vmid: number }): Promise<{ via: GuestInfo['via'] } & GuestFacts>;
+  /**
+   * Makes the guest's file systems stand still, and gives how many; 0 for a guest that is frozen already. Needs the agent.
+   * Whoever calls it calls `thaw` afterwards, also when it has failed. @throws NakhodaError `guest.no-agent`, `guest.refused`
+   */
+  freeze(ctx: DriverContext, options: { vmid: number }): Promise<{ fileSystems: number }>;
+  /** Lets them go on, and gives how many; 0 for a guest that is not frozen. @throws as `freeze` */
+  thaw(ctx: DriverContext, options: { vmid: number }): Promise<{ fileSystems: number }>;
+  /** Needs the agent. `crypted`: the password is a hash as crypt(3) makes it. @throws as `freeze` */
+  setPassword(ctx: DriverContext, options: { vmid: number; user: string; password: string; crypted: boolean }): Promise<void>;
+  /** Asks the agent to power the guest off, and does not wait for it. @throws as `freeze` */
+  requestShutdown(ctx: DriverContext, options: { vmid: number }): Promise<void>;
 }

@@ -46,6 +46,7 @@ export function specProblems(spec: MachineSpec, capabilities: Capabilities, chec
     ...path('runtimeDirectory', spec.runtimeDirectory),
     ...socketProblems(sockets),
     ...(spec.cdrom === null ? [] : path('cdrom', spec.cdrom)),
+    ...(spec.cloudInit === undefined ? [] : path('cloudInit', spec.cloudInit)),
     ...spec.disks.flatMap((disk, index) => diskProblems(`disks.${index}`, disk, capabilities, check)),
     ...doubles('disks', 'slot', spec.disks),
     ...doubles('disks', 'path', spec.disks),

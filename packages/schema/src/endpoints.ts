@@ -5,6 +5,7 @@ import { snapshotEndpoints } from './endpoints/snapshot.ts';
 import { systemEndpoints } from './endpoints/system.ts';
 import { taskEndpoints } from './endpoints/task.ts';
 import { vmImportEndpoints } from './endpoints/vm-import.ts';
+import { vmGuestEndpoints } from './endpoints/vm-guest.ts';
 import { vmEndpoints } from './endpoints/vm.ts';
 
 /** Every endpoint, by its id. The id is the API's operation id and the handler's name. */
@@ -13,6 +14,7 @@ export const endpoints = {
   ...sessionEndpoints,
   ...vmEndpoints,
   ...vmImportEndpoints,
+  ...vmGuestEndpoints,
   ...snapshotEndpoints,
   ...networkEndpoints,
   ...taskEndpoints,

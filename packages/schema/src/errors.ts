@@ -37,6 +37,7 @@ export const errorTable = {
   'guest.no-agent': { status: 409, meaning: 'Neither guest agent nor serial shell answers in the guest.' },
   'guest.timeout': { status: 504, meaning: 'The guest did not answer within the time limit.' },
   'guest.exec-failed': { status: 422, meaning: 'The guest could not start the command.' },
+  'guest.refused': { status: 422, meaning: 'The guest agent refused what was asked of it; the message has its reason.' },
   'guest.file-failed': { status: 422, meaning: 'The guest could not read or write the file.' },
   'network.not-found': { status: 404, meaning: 'There is no network of that name.' },
   'network.name-taken': { status: 409, meaning: 'There is a network of that name already.' },

@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 
+import { CloudInit, CloudInitView } from './cloud-init.ts';
 import { DiskBus, DiskCache, DiskLimits, HardwareSupport, NicModel, VmHardware } from './hardware.ts';
 import { HypervisorId, NetworkName, NodeName, SnapshotName, Timestamp, Vmid, VmName } from './names.ts';
 import { VmOptions } from './vm-options.ts';
@@ -69,6 +70,7 @@ export const VmSpec = Type.Object(
     disks: Type.Array(VmDisk),
     cdrom: Type.Union([Type.String(), Type.Null()]),
     nics: Type.Array(VmNic),
+    cloudInit: Type.Union([CloudInit, Type.Null()], { description: 'what its cloud-init drive says; null: it has none' }),
     ...VmOptions,
     createdAt: Timestamp,
   },
@@ -91,6 +93,7 @@ export type PendingChange = Type.Static<typeof PendingChange>;
 export const Vm = Type.Object(
   {
     ...VmSpec.properties,
+    cloudInit: Type.Union([CloudInitView, Type.Null()], { description: 'what its cloud-init drive says; null: it has none' }),
     state: VmState,
     stateReason: Type.Optional(Type.String({ description: 'why it is in this state, above all after a crash' })),
     execution: Type.Optional(Execution),

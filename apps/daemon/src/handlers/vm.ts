@@ -1,4 +1,4 @@
-import { allowsAction, NakhodaError, type Task, toNakhodaError, type ExecLine, type VmAction } from '@nakhoda/schema';
+import { NakhodaError, type Task, toNakhodaError, type ExecLine, type VmAction } from '@nakhoda/schema';
 
 import type { Handlers } from '../http/handlers.ts';
 import { defaultShutdownSeconds } from '../sagas/vm-power.ts';
@@ -8,6 +8,7 @@ import { quietContext } from '../services/hypervisors.ts';
 import { planNewVm } from '../services/plans.ts';
 import type { VmRecord } from '../services/vm-record.ts';
 import { chunkQueue } from './chunk-queue.ts';
+import { answerSeconds, reachGuest, silentGuestError } from './reach-guest.ts';
 import { userOf } from './user-of.ts';
 
 /** Pieces of output (64 KiB at most) that may wait for a reader; a guest must not fill the daemon's memory. */
@@ -75,30 +76,9 @@ export function vmHandlers(services: Services): VmHandlers {
     },
 
     'vm.exec': async ({ params, body, signal }) => {
-      const record = inventory.resolve(params.vm);
-      const { vmid, name, hypervisor } = record.spec;
-      if (!allowsAction(inventory.state(vmid), 'exec')) {
-        throw new NakhodaError('guest.not-running', {
-          message: `${name} is ${inventory.state(vmid)}, so nothing in it can run a command.`,
-          hint:
-            inventory.state(vmid) === 'paused'
-              ? `Let it go on first: nakhoda vm resume ${name}`
-              : `Start it first: nakhoda vm start ${name}`,
-        });
-      }
-      const { guest } = hypervisors.driver(hypervisor);
-      if (!guest)
-        throw new NakhodaError('vm.unsupported', {
-          message: `${hypervisor} cannot run commands in guests on this host.`,
-          hint: `Use its console: nakhoda console ${name}`,
-        });
+      const { guest, vmid, name } = reachGuest(services, params.vm);
       const ctx = quietContext(log, signal);
-      if ((await guest.ready(ctx, { vmid, timeoutSeconds: 10 })) === null) {
-        throw new NakhodaError('guest.no-agent', {
-          message: `Neither a guest agent nor a serial shell answers in ${name}.`,
-          hint: 'It may still be booting; otherwise install qemu-guest-agent in it.',
-        });
-      }
+      if ((await guest.ready(ctx, { vmid, timeoutSeconds: answerSeconds })) === null) throw silentGuestError(name);
       const queue = chunkQueue<ExecLine>();
       const overflow = new AbortController();
       const line = (stream: 'stdout' | 'stderr') => (data: Uint8Array) => {
@@ -109,6 +89,7 @@ export function vmHandlers(services: Services): VmHandlers {
         .exec(quietContext(log, AbortSignal.any([signal, overflow.signal])), {
           vmid,
           argv: body.argv,
+          ...(body.stdin === undefined ? {} : { input: Buffer.from(body.stdin, 'base64') }),
           timeoutSeconds: body.timeoutSeconds ?? defaultExecSeconds,
           onStdout: line('stdout'),
           onStderr: line('stderr'),

@@ -1,7 +1,8 @@
 import type { Step, TaskKind } from '@nakhoda/tasks';
 
 import type { Services } from '../services/context.ts';
-import { toMachineSpec, vmFolders, type VmRecord } from '../services/vm-record.ts';
+import { vmFolders, type VmRecord } from '../services/vm-record.ts';
+import { defineMachine } from './define-machine.ts';
 import { removeVmFolders, startSteps } from './vm-steps.ts';
 
 export interface VmCreateInput {
@@ -46,12 +47,13 @@ export function reserveStep<I>({ inventory, networks }: Services, record: VmReco
 }
 
 /** Makes the machine known to its hypervisor, with the disks that are missing. */
-export function defineStep<I>({ inventory, hypervisors, config }: Services, record: VmRecord): Step<I, object> {
+export function defineStep<I>(services: Services, record: VmRecord): Step<I, object> {
+  const { inventory, hypervisors, config } = services;
   const { vmid, hypervisor } = record.spec;
   return {
     name: 'define the machine and its disks',
     do: async (ctx) => {
-      await hypervisors.driver(hypervisor).define(ctx, { spec: toMachineSpec(record, config.folders) });
+      await defineMachine(services, ctx, record);
       await inventory.refresh(vmid);
     },
     undo: async (ctx) => {

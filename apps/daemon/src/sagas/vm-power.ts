@@ -3,6 +3,7 @@ import type { TaskKind } from '@nakhoda/tasks';
 
 import type { Services } from '../services/context.ts';
 import { vmFolders } from '../services/vm-record.ts';
+import { askAgentLater } from './ask-agent.ts';
 import { removeVmFolders, requireRecord, requireState, requireUnprotected, startSteps } from './vm-steps.ts';
 
 export interface VmInput {
@@ -51,9 +52,13 @@ export function vmStopSaga(services: Services, mode: StopMode): TaskKind<VmInput
         weight: 4,
         do: async (ctx) => {
           inventory.setTransition(vmid, 'stopping');
+          const over = new AbortController();
           try {
-            await hypervisors.driver(requireRecord(services, vmid).spec.hypervisor).stop(ctx, { vmid, mode, timeoutSeconds });
+            const driver = hypervisors.driver(requireRecord(services, vmid).spec.hypervisor);
+            if (mode === 'shutdown') void askAgentLater(driver, ctx, { vmid, signal: AbortSignal.any([ctx.signal, over.signal]) });
+            await driver.stop(ctx, { vmid, mode, timeoutSeconds });
           } finally {
+            over.abort();
             inventory.setTransition(vmid, null);
             await inventory.refresh(vmid);
           }

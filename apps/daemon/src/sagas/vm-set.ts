@@ -1,12 +1,14 @@
 import { isDeepStrictEqual } from 'node:util';
 
+import type { DriverContext } from '@nakhoda/driver';
 import { NakhodaError } from '@nakhoda/schema';
 import type { TaskKind } from '@nakhoda/tasks';
 
 import type { Services } from '../services/context.ts';
 import { touchesMachine } from '../services/pending-changes.ts';
 import { changedRecord, revertedRecord } from '../services/vm-change.ts';
-import { toMachineSpec, type VmPlan, type VmRecord } from '../services/vm-record.ts';
+import type { VmPlan, VmRecord } from '../services/vm-record.ts';
+import { defineMachine } from './define-machine.ts';
 import type { VmInput } from './vm-power.ts';
 import { requireRecord, requireState } from './vm-steps.ts';
 
@@ -21,9 +23,9 @@ export interface VmSetInput extends VmInput {
  * started with until its next start, and the record tells both.
  */
 export function vmSetSaga(services: Services): TaskKind<VmSetInput, object, void> {
-  const { inventory, hypervisors, config } = services;
-  const redefine = async (ctx: Parameters<ReturnType<typeof hypervisors.driver>['define']>[0], plan: VmPlan): Promise<void> => {
-    await hypervisors.driver(plan.spec.hypervisor).define(ctx, { spec: toMachineSpec(plan, config.folders) });
+  const { inventory } = services;
+  const redefine = async (ctx: DriverContext, plan: VmPlan): Promise<void> => {
+    await defineMachine(services, ctx, plan);
     await inventory.refresh(plan.spec.vmid);
   };
   return {

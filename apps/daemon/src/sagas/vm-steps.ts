@@ -3,8 +3,10 @@ import { rm } from 'node:fs/promises';
 import { allowsAction, NakhodaError, type VmAction } from '@nakhoda/schema';
 import type { Step } from '@nakhoda/tasks';
 
+import { writeCloudInitFile } from '../services/cloud-init-file.ts';
 import type { Services } from '../services/context.ts';
-import { toMachineSpec, type VmRecord } from '../services/vm-record.ts';
+import { defineMachine } from './define-machine.ts';
+import type { VmRecord } from '../services/vm-record.ts';
 
 /** The VM's record. @throws NakhodaError `vm.not-found` when it went away while the task was queued */
 export function requireRecord(services: Services, vmid: number): VmRecord {
@@ -59,8 +61,12 @@ export function startSteps<I>(services: Services, vmid: number): Step<I, object>
         const { active, ...wanted } = requireRecord(services, vmid);
         (ctx.state as StartState).suspended = inventory.status(vmid)?.suspended ?? false;
         // Memory on disk fits the machine that it was written of, and no other.
-        if (!active || inventory.status(vmid)?.suspended) return;
-        await hypervisors.driver(wanted.spec.hypervisor).define(ctx, { spec: toMachineSpec(wanted, config.folders) });
+        if (!active || inventory.status(vmid)?.suspended) {
+          // Somebody may have deleted it; it is easily made.
+          await writeCloudInitFile((active ?? wanted).spec, config.folders);
+          return;
+        }
+        await defineMachine(services, ctx, wanted);
         await inventory.replace(wanted);
       },
     },

@@ -3,6 +3,7 @@ import type { Store } from '@nakhoda/store';
 
 import type { DaemonConfig } from '../config.ts';
 import type { EventBus } from './event-bus.ts';
+import type { Freezes } from './freezes.ts';
 import type { Hypervisors } from './hypervisors.ts';
 import type { Inventory } from './inventory.ts';
 import type { Networks } from './networks.ts';
@@ -16,6 +17,7 @@ export interface Services {
   inventory: Inventory;
   networks: Networks;
   engine: TaskEngine;
+  freezes: Freezes;
   /** The daemon's own log; never shown to callers. */
   log(line: string): void;
   version: string;

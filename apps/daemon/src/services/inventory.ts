@@ -2,6 +2,7 @@ import type { MachineStatus } from '@nakhoda/driver';
 import { allowsAction, type Lease, NakhodaError, toNakhodaError, type Verdict, type Vm, vmActions, type VmState } from '@nakhoda/schema';
 import type { Store } from '@nakhoda/store';
 
+import { shownCloudInit } from './cloud-init-settings.ts';
 import type { EventBus } from './event-bus.ts';
 import { type Hypervisors, quietContext } from './hypervisors.ts';
 import { pendingChanges } from './pending-changes.ts';
@@ -64,6 +65,7 @@ export function createInventory(options: {
     const uptimeSeconds = alive && status?.startedAt ? Math.max(0, Math.floor((now() - Date.parse(status.startedAt)) / 1000)) : 0;
     return {
       ...spec,
+      cloudInit: shownCloudInit(spec.cloudInit),
       state,
       ...(reason === undefined ? {} : { stateReason: reason }),
       ...(status?.execution === undefined ? {} : { execution: status.execution }),

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 
 import type { PendingChange, VmSpec } from '@nakhoda/schema';
 
+import { shownCloudInit } from './cloud-init-settings.ts';
 import type { VmPlan, VmRecord } from './vm-record.ts';
 
 /** Fields that the guest's machine does not have: they are in force at once. */
@@ -15,8 +16,15 @@ export function machineChanges(running: VmSpec, wanted: VmSpec): PendingChange[]
   return (Object.keys(wanted) as (keyof VmSpec)[]).flatMap((field) => {
     if (notOfTheMachine.has(field)) return [];
     if (field === 'disks' || field === 'nics') return deviceChanges(field, running[field], wanted[field]);
+    if (field === 'cloudInit') return cloudInitChange(running.cloudInit, wanted.cloudInit);
     return isDeepStrictEqual(running[field], wanted[field]) ? [] : [{ field, running: running[field], wanted: wanted[field] }];
   });
+}
+
+/** Without the passwords' hashes, so a new password alone shows as no difference between the two. */
+function cloudInitChange(running: VmSpec['cloudInit'], wanted: VmSpec['cloudInit']): PendingChange[] {
+  if (isDeepStrictEqual(running, wanted)) return [];
+  return [{ field: 'cloudInit', running: shownCloudInit(running), wanted: shownCloudInit(wanted) }];
 }
 
 function deviceChanges(list: string, running: readonly { slot: string }[], wanted: readonly { slot: string }[]): PendingChange[] {

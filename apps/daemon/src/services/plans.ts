@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { totalmem } from 'node:os';
 
-import { checkVolume, findTinyIso, planNetwork, poolUsage, readHostNetwork } from '@nakhoda/host';
+import { checkVolume, findTinyIso, planNetwork, poolUsage, readHostNetwork, sha512Crypt } from '@nakhoda/host';
 import type { Driver } from '@nakhoda/driver';
 import { NakhodaError, type NetworkCreate, type NetworkSpec, type VmCreate, type VmSet, type VmSpec } from '@nakhoda/schema';
 
@@ -22,7 +22,7 @@ export async function planNewVm(services: Services, request: VmCreate): Promise<
   const { hypervisors } = services;
   const driver = await hypervisors.usable(request.hypervisor);
   const cdromPath = request.cdrom === undefined ? null : await resolveCdrom(services, request.cdrom);
-  const spec = planVm(request, await planFacts(services, driver));
+  const spec = planVm(request, { ...(await planFacts(services, driver)), passwordHash: hashOf(request.ciPassword) });
   return promiseRecord(services, driver, spec, cdromPath);
 }
 
@@ -86,9 +86,16 @@ export async function planChangedVm(services: Services, record: VmRecord, reques
     takenNames: new Set(others.map(({ spec }) => spec.name.toLowerCase())),
     cdromPath,
     hostMemoryMiB: Math.floor(totalmem() / 1024 ** 2),
+    passwordHash: hashOf(request.ciPassword),
   });
   requireValid(services, hypervisors.driver(record.spec.hypervisor), plan);
   return plan;
+}
+
+/** With a salt of 96 random bits, of crypt's alphabet. */
+function hashOf(password: string | undefined): string | null {
+  if (password === undefined || password === '') return null;
+  return sha512Crypt(password, randomBytes(12).toString('base64').replaceAll('+', '.'));
 }
 
 async function resolveCdrom(services: Services, reference: string): Promise<string> {

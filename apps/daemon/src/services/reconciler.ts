@@ -58,13 +58,16 @@ export function createReconciler(services: Services): Reconciler {
       .records()
       .filter((record) => inventory.state(record.spec.vmid) === 'running' && record.spec.nics.some((nic) => !known.has(nic.mac)))
       .filter((record) => !engine.isLocked(`vm/${record.spec.vmid}`));
-    for (const { spec } of silent) {
-      const found = await hypervisors
-        .driver(spec.hypervisor)
-        .guest?.addresses(quietContext(log, ended), { vmid: spec.vmid })
-        .catch(() => []);
-      for (const { mac, address } of found ?? []) leases.push({ mac, address, source: 'agent', vmid: spec.vmid });
-    }
+    // All at once: a guest whose agent hangs must not hold up the others.
+    await Promise.all(
+      silent.map(async ({ spec }) => {
+        const found = await hypervisors
+          .driver(spec.hypervisor)
+          .guest?.addresses(quietContext(log, ended), { vmid: spec.vmid })
+          .catch(() => []);
+        for (const { mac, address } of found ?? []) leases.push({ mac, address, source: 'agent', vmid: spec.vmid });
+      }),
+    );
     inventory.setLeases(leases);
   };
 

@@ -29,7 +29,7 @@ const record: VmRecord = {
   attachments: { net0: { kind: 'tap', tap: 'nk100n0' } },
   cdromPath: null,
 };
-const facts: ChangeFacts = { takenNames: new Set(['db']), cdromPath: '/iso/a.iso', hostMemoryMiB: 4096 };
+const facts: ChangeFacts = { takenNames: new Set(['db']), cdromPath: '/iso/a.iso', hostMemoryMiB: 4096, passwordHash: null };
 const set = (request: VmSet, from = record) => planVmSet(from, request, facts);
 
 test('what a request does not name stays', () => {

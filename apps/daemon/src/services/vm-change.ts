@@ -1,6 +1,7 @@
 import type { VmSet, VmSpec } from '@nakhoda/schema';
 import { NakhodaError } from '@nakhoda/schema';
 
+import { planCloudInitSettings, withoutCloudInit } from './cloud-init-settings.ts';
 import type { VmPlan, VmRecord } from './vm-record.ts';
 
 /** What the planner of a change has to know; all of it observed before. */
@@ -10,6 +11,8 @@ export interface ChangeFacts {
   /** Path of the image that the request's `cdrom` names; null for an empty drive, and where it names none. */
   cdromPath: string | null;
   hostMemoryMiB: number;
+  /** Of the request's `ciPassword`; null for an empty one, and where it names none. */
+  passwordHash?: string | null;
 }
 
 /**
@@ -17,7 +20,7 @@ export interface ChangeFacts {
  * @throws NakhodaError `vm.name-taken`, `vm.spec-invalid`
  */
 export function planVmSet({ spec, attachments, cdromPath }: VmRecord, request: VmSet, facts: ChangeFacts): VmPlan {
-  const { name, cdrom, ...fields } = request;
+  const { name, cdrom, ...fields } = withoutCloudInit(request);
   if (name !== undefined && facts.takenNames.has(name.toLowerCase())) {
     throw new NakhodaError('vm.name-taken', {
       message: `A VM called ${name} exists already.`,
@@ -35,6 +38,7 @@ export function planVmSet({ spec, attachments, cdromPath }: VmRecord, request: V
     ...fields,
     ...(name === undefined ? {} : { name }),
     ...(cdrom === undefined ? {} : { cdrom: cdrom === 'none' ? null : cdrom }),
+    cloudInit: planCloudInitSettings(spec.cloudInit, request, facts.passwordHash ?? null),
     ...(fields.tags === undefined ? {} : { tags: [...new Set(fields.tags)].sort() }),
   };
   return { spec: wanted, attachments, cdromPath: cdrom === undefined ? cdromPath : facts.cdromPath };

@@ -7,8 +7,9 @@ export const defaultDiskGiB = 4;
 /** The options of a VM for which nothing else is asked. */
 export const defaultOptions: Pick<
   VmSpec,
-  'autostart' | 'startOrder' | 'startDelaySeconds' | 'crashPolicy' | 'protection' | 'notes' | 'tags' | 'folder'
+  'cloudInit' | 'autostart' | 'startOrder' | 'startDelaySeconds' | 'crashPolicy' | 'protection' | 'notes' | 'tags' | 'folder'
 > = {
+  cloudInit: null,
   autostart: false,
   startOrder: 100,
   startDelaySeconds: 0,

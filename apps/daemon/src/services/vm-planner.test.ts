@@ -30,6 +30,7 @@ const facts: VmPlanFacts = {
   networks: new Set(['lab']),
   pool: { name: 'local', totalBytes: 100 * 1024 ** 3 },
   hostMemoryMiB: 4096,
+  passwordHash: null,
   uuid: '11111111-2222-4333-8444-555555555555',
   macBytes: [1, 2, 255],
   now: '2026-01-01T00:00:00.000Z',

@@ -3,6 +3,7 @@ import { defaultDisk, defaultHardware, defaultNic } from '@nakhoda/driver';
 import type { Capabilities, HypervisorId, VmCreate, VmSpec } from '@nakhoda/schema';
 import { NakhodaError } from '@nakhoda/schema';
 
+import { planCloudInitSettings } from './cloud-init-settings.ts';
 import { defaultCores, defaultDiskGiB, defaultMemoryMiB, defaultOptions } from './vm-defaults.ts';
 
 /** What the planner has to know of the world; all of it observed before. */
@@ -15,6 +16,8 @@ export interface VmPlanFacts {
   networks: ReadonlySet<string>;
   pool: { name: string; totalBytes: number };
   hostMemoryMiB: number;
+  /** Of the request's `ciPassword`; null for an empty one, and where it names none. */
+  passwordHash?: string | null;
   uuid: string;
   /** Three random bytes for each NIC's MAC address. */
   macBytes: readonly [number, number, number];
@@ -83,6 +86,7 @@ export function planVm(request: VmCreate, facts: VmPlanFacts): VmSpec {
               ...(request.nicModel === undefined ? {} : { model: request.nicModel }),
             },
           ],
+    cloudInit: planCloudInitSettings(null, request, facts.passwordHash ?? null),
     createdAt: facts.now,
   };
 }

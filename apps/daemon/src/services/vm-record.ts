@@ -4,6 +4,7 @@ import { defaultDisk, defaultHardware, defaultNic, type MachineSpec, type NicAtt
 import type { Capabilities, VmSpec } from '@nakhoda/schema';
 
 import type { DataFolders } from '../config.ts';
+import { cloudInitFile } from './cloud-init-file.ts';
 import { defaultOptions } from './vm-defaults.ts';
 
 /** What a machine is made from. */
@@ -38,9 +39,10 @@ export function runningPlan(record: VmRecord): VmPlan {
   return record.active ?? record;
 }
 
-/** A plan in the form that drivers take: names resolved to paths. Pure. */
+/** A plan in the form that drivers take: names resolved to paths. Pure. @throws NakhodaError `vm.spec-invalid` for impossible cloud-init data */
 export function toMachineSpec({ spec, attachments, cdromPath }: VmPlan, folders: DataFolders): MachineSpec {
   const own = vmFolders(folders, spec.vmid);
+  const cloudInit = cloudInitFile(spec, folders);
   const { vmid, name, uuid, cores, memoryMiB } = spec;
   return {
     vmid,
@@ -56,6 +58,7 @@ export function toMachineSpec({ spec, attachments, cdromPath }: VmPlan, folders:
       sizeBytes: sizeGiB * 1024 ** 3,
     })),
     cdrom: cdromPath,
+    ...(cloudInit === null ? {} : { cloudInit: cloudInit.path }),
     nics: spec.nics.map(({ network: _network, ...nic }) => ({ ...nic, attachment: attachments[nic.slot] ?? { kind: 'none' } })),
   };
 }

@@ -6,6 +6,7 @@ import { crashes } from './crashes.ts';
 import { declaration } from './declaration.ts';
 import { definition } from './definition.ts';
 import { guestCommands } from './guest-commands.ts';
+import { guestFacts } from './guest-facts.ts';
 import { guestFiles } from './guest-files.ts';
 import type { ContractHarness, DriverContractOptions } from './harness.ts';
 import { liveSnapshots } from './live-snapshots.ts';
@@ -18,7 +19,7 @@ import { shutdown } from './shutdown.ts';
 import { stoppedSnapshots } from './stopped-snapshots.ts';
 import { testContext } from './test-context.ts';
 
-/** In this order, so that the guest boots twice in all: once to serve every chapter up to the shutdown, once for the proof of the disks. */
+/** In this order, so that the guest boots three times in all: to serve every chapter up to the shutdown, for the rest of that, and for the proof of the disks. */
 const chapters = [
   ['what the driver declares', declaration],
   ['define', definition],
@@ -26,6 +27,7 @@ const chapters = [
   ['serial port', serial],
   ['commands in the guest', guestCommands],
   ['files in the guest', guestFiles],
+  ['facts and orders of the guest', guestFacts],
   ['pause, reset, suspend', power],
   ['snapshots of a running VM', liveSnapshots],
   ['restart of the daemon', reattachment],

@@ -40,4 +40,12 @@ export async function guestFiles(t: TestContext, bench: Bench): Promise<void> {
     assert.equal(await bench.output(['echo', 'still here']), 'still here');
     await bench.run(['rm', path]);
   });
+
+  await bench.promise(t, 'a file gets the permissions that it is given', exec * 4, async () => {
+    // The fake guest's files have none.
+    if (driver.id === 'fake') return;
+    await bench.guest.writeFile(ctx, { vmid, path, data: Buffer.from('rahasia'), mode: '0640' });
+    assert.equal((await bench.output(['stat', '-c', '%a', path])).trim(), '640');
+    await bench.run(['rm', path]);
+  });
 }

@@ -31,6 +31,14 @@ export async function shutdown(t: TestContext, bench: Bench): Promise<void> {
       },
     );
 
+    await bench.promise(t, 'a guest that ignores the power button goes down when its agent is asked', boot + shutdown, async () => {
+      await bench.running();
+      await bench.run(['touch', '/data/ignore-acpi']);
+      await bench.guest.requestShutdown(ctx, { vmid });
+      const isStopped = async (): Promise<boolean> => (await bench.status()).state === 'stopped';
+      assert.ok(await waitFor(isStopped, { timeoutMs: shutdown * 1000 }), 'it did not stop');
+    });
+
     await bench.promise(t, 'an abort ends the wait for the guest, and the VM goes on running', boot + exec * 3, async () => {
       await bench.running();
       const cancellable = testContext();

@@ -40,7 +40,7 @@ test('nonsense from a guest is left out or refused', () => {
 });
 
 test('answers of the wrong shape are refused', async () => {
-  await assert.rejects(answering({ pid: '1' }).execStart(['a'], false, {}), { code: 'guest.no-agent' });
+  await assert.rejects(answering({ pid: '1' }).execStart(['a'], { capture: false }, {}), { code: 'guest.no-agent' });
   await assert.rejects(answering({ 'buf-b64': 1 }).fileRead(1, 10, {}), { code: 'guest.no-agent' });
   await assert.rejects(answering({ 'buf-b64': 'QUJDREVG' }).fileRead(1, 3, {}), { code: 'guest.no-agent' });
   await assert.rejects(answering('x').fileOpen('/a', 'rb', {}), { code: 'guest.no-agent' });

@@ -1,6 +1,7 @@
-import { NakhodaError } from '@nakhoda/schema';
+import { type GuestFacts, NakhodaError } from '@nakhoda/schema';
 
-import { type AgentConnection, isObject } from './agent-connection.ts';
+import { type AgentConnection, AgentRefusal, isObject } from './agent-connection.ts';
+import { readAgentFacts } from './agent-facts.ts';
 
 export interface CallOptions {
   signal?: AbortSignal;
@@ -30,9 +31,15 @@ export function createAgentCalls(connection: Pick<AgentConnection, 'call'>) {
     },
 
     /** Gives the pid of the started program. */
-    async execStart(argv: readonly string[], capture: boolean, options: CallOptions): Promise<number> {
+    async execStart(argv: readonly string[], how: { capture: boolean; input?: Uint8Array }, options: CallOptions): Promise<number> {
       const [path, ...arg] = argv;
-      const answer = await call('guest-exec', { path, arg, 'capture-output': capture }, options);
+      const input = how.input === undefined ? {} : { 'input-data': Buffer.from(how.input).toString('base64') };
+      const answer = await call(
+        'guest-exec',
+        { path, arg, 'capture-output': how.capture, ...input },
+        // The slowest channel carries 11 KB/s.
+        { timeoutMs: usualTimeoutMs + (how.input?.length ?? 0) / 4, ...options },
+      );
       return integer(member(answer, 'pid'), 'pid');
     },
 
@@ -75,13 +82,52 @@ export function createAgentCalls(connection: Pick<AgentConnection, 'call'>) {
       return readInterfaces(await call('guest-network-get-interfaces', undefined, options));
     },
 
+    /** What the guest says of itself; a command that the agent lacks or refuses leaves its part empty. */
+    async facts(options: CallOptions): Promise<GuestFacts> {
+      const ask = async (name: string): Promise<unknown> => {
+        try {
+          return await call(name, undefined, { timeoutMs: 5_000, ...options });
+        } catch (error) {
+          if (error instanceof AgentRefusal) return undefined;
+          throw error;
+        }
+      };
+      return readAgentFacts({
+        freeze: await ask('guest-fsfreeze-status'),
+        os: await ask('guest-get-osinfo'),
+        hostname: await ask('guest-get-host-name'),
+        fsinfo: await ask('guest-get-fsinfo'),
+        interfaces: await ask('guest-network-get-interfaces'),
+        users: await ask('guest-get-users'),
+      });
+    },
+
     /** Gives the number of file systems that stand still now. */
     async freeze(options: CallOptions): Promise<number> {
       return integer(await call('guest-fsfreeze-freeze', undefined, { timeoutMs: 60_000, ...options }), 'count');
     },
 
     async thaw(options: CallOptions): Promise<number> {
-      return integer(await call('guest-fsfreeze-thaw', undefined, { timeoutMs: 60_000, ...options }), 'count');
+      return integer(await call('guest-fsfreeze-thaw', undefined, options), 'count');
+    },
+
+    async isFrozen(options: CallOptions): Promise<boolean> {
+      const status = await call('guest-fsfreeze-status', undefined, options);
+      if (status !== 'frozen' && status !== 'thawed') throw nonsenseError('fsfreeze-status');
+      return status === 'frozen';
+    },
+
+    async setPassword(user: string, password: string, crypted: boolean, options: CallOptions): Promise<void> {
+      await call('guest-set-user-password', { username: user, password: Buffer.from(password).toString('base64'), crypted }, options);
+    },
+
+    /** Asks the guest to power itself off. The agent answers only when it could not (Guest Agent Protocol Reference). */
+    async shutdown(options: CallOptions): Promise<void> {
+      try {
+        await call('guest-shutdown', { mode: 'powerdown' }, { timeoutMs: 3_000, ...options });
+      } catch (error) {
+        if (!(error instanceof NakhodaError && error.code === 'guest.timeout')) throw error;
+      }
     },
   };
 }
@@ -96,11 +142,13 @@ export function readInterfaces(answer: unknown): { mac: string; address: string 
   if (!Array.isArray(answer)) throw nonsenseError('interfaces');
   const found: { mac: string; address: string }[] = [];
   for (const entry of answer) {
-    const mac = String(member(entry, 'hardware-address')).toLowerCase();
+    const told = member(entry, 'hardware-address');
+    const mac = typeof told === 'string' ? told.toLowerCase() : '';
     const addresses = member(entry, 'ip-addresses');
     if (!macPattern.test(mac) || mac === '00:00:00:00:00:00' || !Array.isArray(addresses)) continue;
     for (const item of addresses) {
-      const address = String(member(item, 'ip-address'));
+      const address = member(item, 'ip-address');
+      if (typeof address !== 'string') continue;
       if (member(item, 'ip-address-type') === 'ipv4' && addressPattern.test(address) && !address.startsWith('127.'))
         found.push({ mac, address });
     }

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { once } from 'node:events';
 import { test } from 'node:test';
 
 import { AgentConnection } from './agent-connection.ts';
@@ -85,8 +86,47 @@ test('a silent agent blocks nobody longer than the own limit', async () => {
   await using agent = await fakeAgent(() => undefined, 'silent');
   const began = performance.now();
   const calls = [1, 2, 3, 4].map(() => agent.connection.call('a', undefined, { timeoutMs: 50 }));
-  for (const call of calls) await assert.rejects(call, { code: 'guest.no-agent' });
+  await Promise.all(calls.map((call) => assert.rejects(call, { code: 'guest.no-agent' })));
   assert.ok(performance.now() - began < 1_000);
+});
+
+test('a request that takes long holds up no other for longer than that one likes', async () => {
+  await using agent = await fakeAgent(() => undefined);
+  const long = agent.connection.call('slow', undefined, { timeoutMs: 600 });
+  const began = performance.now();
+  await Promise.all([
+    assert.rejects(agent.connection.call('a', undefined, { timeoutMs: 50 }), { code: 'guest.no-agent', message: /busy/ }),
+    assert.rejects(agent.connection.call('b', undefined, { ...limit, signal: AbortSignal.timeout(50) }), { name: 'TimeoutError' }),
+  ]);
+  assert.ok(performance.now() - began < 500, 'they waited for the first');
+  await assert.rejects(long, { code: 'guest.timeout' });
+  assert.deepEqual(agent.requests, ['guest-sync-delimited', 'slow'], 'what was given up is not sent later');
+});
+
+test('what comes unasked is no answer, and a flood ends the connection', async () => {
+  await using agent = await fakeAgent((client, request) => client.write(`{"return": "${request.execute}"}\n`));
+  assert.equal(await agent.connection.call('a', undefined, limit), 'a');
+  const [client] = agent.clients;
+  assert.ok(client);
+  await new Promise((resolve) => client.write('{"return": "unasked"}\n{"retu', resolve));
+  // It is in the kernel now, so the event loop's next look at its sockets takes it.
+  for (let round = 0; round < 2; round += 1) await new Promise(setImmediate);
+  assert.equal(await agent.connection.call('b', undefined, limit), 'b');
+  const gone = once(client, 'close');
+  for (let line = 0; line < 200; line += 1) client.write('{"return": "flood"}\n');
+  await gone;
+  assert.equal(agent.connection.connected, false);
+  assert.equal(await agent.connection.call('c', undefined, limit), 'c');
+});
+
+test('endless lines that are no answers end the call, not the client', async () => {
+  await using agent = await fakeAgent((client) => {
+    const flood = (): void => {
+      if (client.writable) client.write('not JSON\n'.repeat(10), flood);
+    };
+    flood();
+  });
+  await assert.rejects(agent.connection.call('a', undefined, limit), { code: 'guest.no-agent', message: /more than an answer can have/ });
 });
 
 test('an abort ends a call with its reason', async () => {
@@ -102,7 +142,10 @@ test('an answer over the limit, or none at all, ends the call and not the client
     else if (request.execute === 'huge') client.write('x'.repeat(2000));
     else client.destroy();
   });
-  await assert.rejects(agent.connection.call('huge', undefined, limit), { code: 'guest.no-agent', message: /too large/ });
+  await assert.rejects(agent.connection.call('huge', undefined, limit), {
+    code: 'guest.no-agent',
+    message: /more than an answer can have/,
+  });
   await assert.rejects(agent.connection.call('hangup', undefined, limit), { code: 'guest.no-agent' });
   bad = false;
   assert.equal(await agent.connection.call('a', undefined, limit), 1);

@@ -8,7 +8,7 @@ import { Mutex } from '../serial/mutex.ts';
 export interface AgentConnectionOptions {
   /** The Unix socket that the hypervisor listens on for the agent's channel. */
   socketPath: string;
-  /** Bytes of one answer; more ends the connection. Default 1 MiB. */
+  /** Bytes that may come for one request, and unasked between two; more ends the connection. Default 1 MiB. */
   maxAnswerBytes?: number;
 }
 
@@ -31,6 +31,7 @@ export class AgentConnection {
   #synced = false;
   #closed = false;
   #received: Buffer[] = [];
+  /** Since the last request was sent, whatever it was. */
   #receivedBytes = 0;
   #onAnswer: ((answer: unknown) => void) | null = null;
   #onBroken: ((reason: Error) => void) | null = null;
@@ -46,10 +47,11 @@ export class AgentConnection {
    */
   call(name: string, args: Record<string, unknown> | undefined, options: { timeoutMs: number; signal?: AbortSignal }): Promise<unknown> {
     const deadline = performance.now() + options.timeoutMs;
-    return this.#turns.run(async () => {
-      options.signal?.throwIfAborted();
+    const impatience = new AbortController();
+    const turn = this.#turns.run(async () => {
+      impatience.signal.throwIfAborted();
+      clearTimeout(timer);
       if (this.#closed) throw noAgentError('the connection was closed');
-      if (performance.now() >= deadline) throw noAgentError('it is busy with other requests');
       const socket = this.#socket ?? (await this.#connect(deadline));
       if (!this.#synced) await this.#sync(socket, Math.min(deadline, performance.now() + syncTimeoutMs), options.signal);
       const request = JSON.stringify({ execute: name, ...(args === undefined ? {} : { arguments: args }) });
@@ -62,6 +64,20 @@ export class AgentConnection {
         () => timeoutError(name),
       );
       return readAnswer(answer);
+    });
+    // Waiting for its turn counts, too: a request that the agent is slow with holds up none behind it for longer than they like.
+    const { promise: gaveUp, reject } = Promise.withResolvers<never>();
+    const giveUp = (error: Error): void => {
+      impatience.abort(error);
+      reject(error);
+    };
+    const timer = setTimeout(() => giveUp(noAgentError('it is busy with another request')), options.timeoutMs);
+    const onAbort = (): void => giveUp(abortReason(options.signal));
+    if (options.signal?.aborted) onAbort();
+    options.signal?.addEventListener('abort', onAbort, { once: true });
+    return Promise.race([turn, gaveUp]).finally(() => {
+      clearTimeout(timer);
+      options.signal?.removeEventListener('abort', onAbort);
     });
   }
 
@@ -123,8 +139,9 @@ export class AgentConnection {
   ): Promise<unknown> {
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
     const timer = setTimeout(() => reject(late()), Math.max(0, deadline - performance.now()));
-    const onAbort = (): void => reject(signal?.reason instanceof Error ? signal.reason : new Error('aborted'));
+    const onAbort = (): void => reject(abortReason(signal));
     signal?.addEventListener('abort', onAbort, { once: true });
+    this.#receivedBytes = 0;
     this.#onAnswer = (answer) => {
       if (fits(answer)) resolve(answer);
     };
@@ -145,17 +162,26 @@ export class AgentConnection {
   }
 
   #receive(data: Buffer): void {
+    this.#receivedBytes += data.length;
+    if (this.#receivedBytes > (this.#options.maxAnswerBytes ?? 1024 * 1024)) {
+      this.#break(new Error('it sent more than an answer can have'));
+      return;
+    }
+    // What comes unasked is nobody's answer, and the next request must not take it for its own.
+    if (this.#onAnswer === null) {
+      this.#synced = false;
+      this.#received = [];
+      return;
+    }
     let rest = data;
     const reset = rest.lastIndexOf(sentinel);
     if (reset >= 0) {
       this.#received = [];
-      this.#receivedBytes = 0;
       rest = rest.subarray(reset + 1);
     }
     for (let end = rest.indexOf(0x0a); end >= 0; end = rest.indexOf(0x0a)) {
       const line = Buffer.concat([...this.#received, rest.subarray(0, end)]).toString('utf8');
       this.#received = [];
-      this.#receivedBytes = 0;
       rest = rest.subarray(end + 1);
       try {
         this.#onAnswer?.(JSON.parse(line));
@@ -164,8 +190,6 @@ export class AgentConnection {
       }
     }
     this.#received.push(rest);
-    this.#receivedBytes += rest.length;
-    if (this.#receivedBytes > (this.#options.maxAnswerBytes ?? 1024 * 1024)) this.#break(new Error('an answer was too large'));
   }
 
   #break(reason: Error): void {
@@ -179,6 +203,10 @@ export class AgentConnection {
 
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function abortReason(signal: AbortSignal | undefined): Error {
+  return signal?.reason instanceof Error ? signal.reason : new Error('aborted');
 }
 
 function readAnswer(answer: unknown): unknown {

@@ -9,14 +9,15 @@ import type { AgentCalls } from './agent-calls.ts';
 
 /**
  * Runs the program with its output in two files, so that it can be read while it runs: guest-exec itself gives output
- * at the end only, and cuts it off at 16 MiB. The program leads a session of its own where the guest has setsid, so
+ * at the end only, and cuts it off at 16 MiB. Standard input comes from guest-exec, if there is any. The program leads a session of its own where the guest has setsid, so
  * that all it started can be ended with it.
  */
-const script = `d=$1; shift
+const script = `d=$1 i=$2; shift 2
+[ "$i" ] || exec </dev/null
 mkdir -m 700 "$d" && : >"$d/o" && : >"$d/e" || exit 126
 command -v "$1" >/dev/null 2>&1 || { : >"$d/n"; exit 127; }
 s=; command -v setsid >/dev/null 2>&1 && s=setsid
-exec $s "$@" </dev/null >"$d/o" 2>"$d/e"`;
+exec $s "$@" >"$d/o" 2>"$d/e"`;
 
 const killScript = 'kill -9 -"$1" 2>/dev/null || kill -9 "$1"';
 
@@ -27,7 +28,8 @@ export async function execThroughAgent(calls: AgentCalls, command: GuestCommand,
   const directory = `/tmp/nakhoda-${randomBytes(12).toString('hex')}`;
   let pid: number;
   try {
-    pid = await calls.execStart(['/bin/sh', '-c', script, 'sh', directory, ...command.argv], false, options);
+    const argv = ['/bin/sh', '-c', script, 'sh', directory, command.input === undefined ? '' : 'input', ...command.argv];
+    pid = await calls.execStart(argv, { capture: false, ...inputOf(command) }, options);
   } catch (error) {
     if (error instanceof AgentRefusal) return execCaptured(calls, command, deadline);
     throw error;
@@ -103,7 +105,7 @@ export async function execThroughAgent(calls: AgentCalls, command: GuestCommand,
   }
 
   async function runSilently(argv: string[]): Promise<void> {
-    const helper = await calls.execStart(argv, false, { timeoutMs: 3_000 });
+    const helper = await calls.execStart(argv, { capture: false }, { timeoutMs: 3_000 });
     // The agent keeps an ended program in mind until it was asked about it.
     for (let tries = 0; tries < 20; tries += 1) {
       if ((await calls.execStatus(helper, { timeoutMs: 3_000 })).exited) return;
@@ -117,7 +119,7 @@ async function execCaptured(calls: AgentCalls, command: GuestCommand, deadline: 
   const options = command.signal ? { signal: command.signal } : {};
   let pid: number;
   try {
-    pid = await calls.execStart(command.argv, true, options);
+    pid = await calls.execStart(command.argv, { capture: true, ...inputOf(command) }, options);
   } catch (error) {
     if (error instanceof AgentRefusal) throw notStartedError(command.argv[0] ?? '', error.message);
     throw error;
@@ -132,6 +134,10 @@ async function execCaptured(calls: AgentCalls, command: GuestCommand, deadline: 
     if (performance.now() >= deadline) throw timeoutError();
     await pause(pauseMs, command.signal);
   }
+}
+
+function inputOf({ input }: GuestCommand): { input?: Uint8Array } {
+  return input === undefined ? {} : { input };
 }
 
 /** Waits; an abort ends the wait with the signal's own reason. */

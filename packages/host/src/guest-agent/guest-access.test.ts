@@ -1,10 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import type { GuestChannel } from '../serial/guest-channel.ts';
-import { createGuestAccess } from './guest-access.ts';
+import { NakhodaError } from '@nakhoda/schema';
 
-function channel(answers: () => boolean, exitCode: number): GuestChannel & { probes: number; connected: boolean } {
+import { createGuestAccess } from './guest-access.ts';
+import type { GuestAgent } from './guest-agent.ts';
+
+type FakeChannel = Omit<GuestAgent, 'close'> & { probes: number; connected: boolean };
+
+const noFacts = { osInfo: null, fileSystems: [], interfaces: [], users: [], frozen: null };
+
+function channel(answers: () => boolean, exitCode: number): FakeChannel {
   return {
     probes: 0,
     connected: true,
@@ -15,6 +21,12 @@ function channel(answers: () => boolean, exitCode: number): GuestChannel & { pro
     exec: () => Promise.resolve({ exitCode }),
     readFile: () => Promise.resolve(new Uint8Array()),
     writeFile: () => Promise.resolve(),
+    facts: () => Promise.resolve({ ...noFacts, hostname: `guest${exitCode}` }),
+    freeze: () => Promise.resolve(1),
+    thaw: () => Promise.resolve(1),
+    isFrozen: () => Promise.resolve(false),
+    setPassword: () => Promise.resolve(),
+    shutdown: () => Promise.resolve(),
     addresses: () => Promise.resolve([{ mac: '52:54:00:12:34:56', address: `10.0.0.${exitCode}` }]),
   };
 }
@@ -111,4 +123,26 @@ test('an abort ends the wait for an agent', async () => {
     agentGraceMs: 60_000,
   });
   await assert.rejects(access.ready({ timeoutMs: 60_000, signal: AbortSignal.timeout(30) }), { name: 'TimeoutError' });
+});
+
+test('facts come from the agent, else from a free console, else from nobody', async () => {
+  let agentUp = true;
+  let free = true;
+  const agent = channel(() => agentUp, 1);
+  const access = createGuestAccess({ agent, serial: channel(() => true, 2), serialIsFree: () => free });
+  const told = async () => {
+    const answer = await access.facts({});
+    return answer && [answer.via, answer.facts.hostname];
+  };
+  assert.deepEqual(await told(), ['agent', 'guest1']);
+  agent.facts = () => Promise.reject(new NakhodaError('guest.timeout', { message: 'late', hint: 'wait' }));
+  assert.deepEqual(await told(), ['serial', 'guest2'], 'an agent that falls silent in the middle');
+  agentUp = false;
+  free = false;
+  assert.equal(await told(), null);
+});
+
+test('what only an agent can do is not done without it', async () => {
+  const access = createGuestAccess({ agent: channel(() => false, 1), serial: channel(() => true, 2), serialIsFree: () => true });
+  await assert.rejects(access.agent({}), { code: 'guest.no-agent' });
 });

@@ -1,11 +1,11 @@
-import { NakhodaError } from '@nakhoda/schema';
+import { type GuestFacts, NakhodaError } from '@nakhoda/schema';
 
 import type { GuestChannel, GuestCommand } from '../serial/guest-channel.ts';
 import { waitFor } from '../wait.ts';
 import type { GuestAgent } from './guest-agent.ts';
 
 export interface GuestAccessOptions {
-  agent: GuestChannel & Pick<GuestAgent, 'connected'>;
+  agent: Omit<GuestAgent, 'close'>;
   /** The fallback. */
   serial: GuestChannel;
   /** False while typing at the console would disturb somebody; then `addresses` does without it. */
@@ -23,10 +23,17 @@ export interface GuestAccess {
   ready(options: { timeoutMs: number; signal?: AbortSignal }): Promise<'agent' | 'serial' | null>;
   exec(command: GuestCommand): Promise<{ exitCode: number }>;
   readFile(options: { path: string; maxBytes: number; signal?: AbortSignal }): Promise<Uint8Array>;
-  writeFile(options: { path: string; data: Uint8Array; signal?: AbortSignal }): Promise<void>;
+  writeFile(options: { path: string; data: Uint8Array; mode?: string; signal?: AbortSignal }): Promise<void>;
   /** Empty when nobody answers. */
   addresses(options: { signal?: AbortSignal }): Promise<{ mac: string; address: string }[]>;
+  /** What the guest says of itself, and through whom; null when nobody answers, or only a console that somebody uses. */
+  facts(options: { signal?: AbortSignal }): Promise<{ via: 'agent' | 'serial'; facts: GuestFacts } | null>;
+  /** The agent, for what a shell cannot do. @throws NakhodaError `guest.no-agent` when it does not answer */
+  agent(options: { signal?: AbortSignal }): Promise<GuestAgentOnly>;
 }
+
+/** What only an agent can do. */
+export type GuestAgentOnly = Pick<GuestAgent, 'freeze' | 'thaw' | 'isFrozen' | 'setPassword' | 'shutdown'>;
 
 // An agent that did not answer is asked again after this, so that a guest without one is not slower for it.
 const agentRetryMs = 10_000;
@@ -102,6 +109,26 @@ export function createGuestAccess(options: GuestAccessOptions): GuestAccess {
     exec: async (command) => (await pick(command.signal)).exec(command),
     readFile: async (call) => (await pick(call.signal)).readFile(call),
     writeFile: async (call) => (await pick(call.signal)).writeFile(call),
+    async facts(call) {
+      if (performance.now() >= agentSilentUntil && (await agentAnswers(agentProbeMs, call.signal))) {
+        try {
+          return { via: 'agent', facts: await agent.facts(call) };
+        } catch (error) {
+          if (call.signal?.aborted) throw error;
+          // It fell silent in the middle.
+          agentSilentUntil = performance.now() + agentRetryMs;
+        }
+      }
+      if (!options.serialIsFree() || !(await serial.probe({ timeoutMs: serialProbeMs, ...call }))) return null;
+      return { via: 'serial', facts: await serial.facts(call) };
+    },
+    async agent({ signal }) {
+      if (await agentAnswers(3_000, signal)) return agent;
+      throw new NakhodaError('guest.no-agent', {
+        message: 'The guest agent does not answer, and this cannot be done without it.',
+        hint: 'Install and start qemu-guest-agent in the guest; where it is there, look whether it hangs.',
+      });
+    },
     async addresses(call) {
       try {
         if (performance.now() >= agentSilentUntil && (await agentAnswers(agentProbeMs, call.signal))) return await agent.addresses(call);

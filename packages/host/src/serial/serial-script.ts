@@ -41,17 +41,20 @@ export function uploadCommand(id: string, data: Uint8Array, then: string): strin
  * The script that runs `argv` and reports on the console, for busybox's sh. Frames: `<id:o:BASE64>` and
  * `<id:e:BASE64>` for output, then `<id:x:EXITCODE:KILLED:BYTES-OUT:BYTES-ERR>`;
  * or `<id:n>` when there is no such program, `<id:t>` when there is no place for the output.
- * The program gets a session of its own, so that Ctrl-C reaches only the script, which then kills the whole group.
+ * `input` is its standard input; without it there is none. The program gets a session of its own, so that Ctrl-C reaches only the script, which then kills the whole group.
  */
-export function execScript(id: string, argv: readonly string[]): string {
+export function execScript(id: string, argv: readonly string[], input?: Uint8Array): string {
+  const file = input === undefined ? '/dev/null' : '$d/i';
+  const makeFile = input === undefined ? '' : ` && base64 -d >$d/i <<'E'\n${base64Lines(input).join('\n')}\nE`;
   return `d=${uploadPath(id)}.d
 set -- ${argv.map(shellQuote).join(' ')}
 command -v "$1" >/dev/null 2>&1 || { echo "<${id}:n>"; exit 0; }
-mkdir -m 700 $d && : >$d/o && : >$d/e || { echo "<${id}:t>"; exit 0; }
+mkdir -m 700 $d && : >$d/o && : >$d/e${makeFile}
+[ $? = 0 ] || { echo "<${id}:t>"; exit 0; }
 exec 3<$d/o 4<$d/e
 r() { while c=$(dd bs=3072 count=1 2>/dev/null | base64); [ "$c" ]; do echo "<${id}:$1:$c>"; done; }
 k=0 t=10000
-setsid "$@" </dev/null >$d/o 2>$d/e 3<&- 4<&- &
+setsid "$@" <${file} >$d/o 2>$d/e 3<&- 4<&- &
 p=$!
 trap 'k=1; kill -9 -$p 2>/dev/null || kill -9 $p' INT HUP
 while kill -0 $p 2>/dev/null; do

@@ -14,6 +14,7 @@ import {
   notStartedError,
   timeoutError,
 } from './serial-errors.ts';
+import { readSerialFacts, serialFactsScript } from './serial-facts.ts';
 import type { SerialHub } from './serial-hub.ts';
 import { SerialOperation } from './serial-operation.ts';
 import { base64Lines, execScript, uploadCommand, uploadPath } from './serial-script.ts';
@@ -28,6 +29,8 @@ const interrupt = '\x03';
 // Longer than the slowest guest takes for an empty line; a busy console shows no prompt for as long as it is busy.
 const promptTimeoutMs = 15_000;
 const uploadChunkBytes = 24 * 1024;
+/** A file with permissions of its own has them before it has content. */
+const moveScript = '[ -z "$3" ] || { umask 077 && : >>"$2" && chmod "$3" "$2"; } && cat "$1" >"$2"';
 
 /**
  * A guest without an agent, reached through the root shell on its serial console: what is needed there is busybox.
@@ -98,7 +101,7 @@ export function createSerialShell(hub: SerialHub, options: SerialShellOptions = 
   async function exec(command: GuestCommand): Promise<{ exitCode: number }> {
     return retryDamaged(() =>
       turn(command.timeoutMs, command.signal, async (operation) => {
-        const script = Buffer.from(execScript(operation.id, command.argv));
+        const script = Buffer.from(execScript(operation.id, command.argv, command.input));
         const received = { o: 0, e: 0 };
         let result: Frame | undefined;
         await upload(operation, script, `sh ${uploadPath(operation.id)}`, (frame) => {
@@ -163,7 +166,7 @@ export function createSerialShell(hub: SerialHub, options: SerialShellOptions = 
       return stdout;
     },
 
-    async writeFile({ path, data, signal }) {
+    async writeFile({ path, data, mode, signal }) {
       const timeoutMs = transferTimeoutMs(data.length);
       const parts = `${uploadPath(randomId())}.parts`;
       try {
@@ -180,12 +183,18 @@ export function createSerialShell(hub: SerialHub, options: SerialShellOptions = 
             ),
           );
         }
-        const moved = await collect(['sh', '-c', 'cat "$1" >"$2"', 'sh', parts, path], { maxBytes: 4096, timeoutMs }, signal);
+        const moved = await collect(['sh', '-c', moveScript, 'sh', parts, path, mode ?? ''], { maxBytes: 4096, timeoutMs }, signal);
         if (moved.exitCode !== 0) throw fileError(path, moved.stderr);
       } finally {
         // Best effort: a guest that is gone has no temporary files either.
         await collect(['rm', '-f', parts], { maxBytes: 4096, timeoutMs: 10_000 }, undefined).catch(() => undefined);
       }
+    },
+
+    async facts({ signal }) {
+      const argv = ['sh', '-c', serialFactsScript];
+      const { stdout } = await collect(argv, { maxBytes: 65_536, timeoutMs: 15_000 }, signal);
+      return readSerialFacts(stdout.subarray(0, 65_536).toString('utf8'));
     },
 
     async addresses({ signal }) {

@@ -1,6 +1,9 @@
 import { Type } from 'typebox';
 
+import { base64Of } from '../base64-field.ts';
+import { CloudInitSettings } from '../cloud-init.ts';
 import { endpoint } from '../endpoint.ts';
+import { guestInputLimitBytes } from '../guest-limits.ts';
 import { DiskBus, DiskCache, DiskLimits, NicModel, VmHardware } from '../hardware.ts';
 import { CdromReference, HypervisorId, NetworkName, NodeName, Vmid, VmName, VmReference } from '../names.ts';
 import { Vm } from '../resources.ts';
@@ -12,7 +15,7 @@ export const VmParams = Type.Object({ vm: VmReference }, closed);
 const timeoutSeconds = Type.Optional(Type.Integer({ minimum: 1, maximum: 3600, description: 'seconds to wait for the guest' }));
 
 /** Hardware and options that a request may name; what it does not name keeps its default or its present value. */
-const settings = Type.Partial(Type.Object({ ...VmHardware, ...VmOptions }));
+const settings = Type.Partial(Type.Object({ ...VmHardware, ...VmOptions, ...CloudInitSettings }));
 
 export const VmCreate = Type.Object(
   {
@@ -63,6 +66,7 @@ const settingFlags = {
   displayMemoryMiB: 'display-memory',
   bootOrder: 'boot',
   startDelaySeconds: 'start-delay',
+  ciDrive: 'cloud-init',
 } as const;
 
 /** One line of an exec's answer: output as base64, then the command's own exit code. */
@@ -228,13 +232,14 @@ export const vmEndpoints = {
       {
         argv: Type.Array(Type.String({ maxLength: 32_768 }), { minItems: 1, maxItems: 256 }),
         timeoutSeconds,
+        stdin: Type.Optional(base64Of(guestInputLimitBytes, 'standard input')),
       },
       closed,
     ),
     result: ExecLine,
     answer: 'ndjson',
     errors: ['vm.not-found', 'guest.not-running', 'guest.no-agent', 'guest.timeout', 'guest.exec-failed', 'vm.unsupported'],
-    permission: 'VM.GuestAgent',
+    permission: 'VM.GuestAgent.Unrestricted',
     summary: 'Run a command in the guest',
   }),
   'vm.console': endpoint({
