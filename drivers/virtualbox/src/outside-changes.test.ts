@@ -26,6 +26,13 @@ const spec: MachineSpec = {
   nics: [{ slot: 'net0', mac: '52:54:00:00:00:01', attachment: { kind: 'none' }, ...defaultNic(support) }],
 };
 
+test("a cloud-init drive's image is one of its CD images", () => {
+  const drive = { controller: 'ide', port: 1, device: 1, type: 'DVD' as const, mediumUuid: null, baseLocation: '/tmp/ci.iso' };
+  const there = { ...observed, attachments: [...observed.attachments, drive] };
+  assert.deepEqual(outsideChanges({ ...spec, cloudInit: '/tmp/ci.iso' }, there), []);
+  assert.equal(outsideChanges(spec, there).length, 1);
+});
+
 test('a machine as it was defined has none, also with snapshots', () => {
   assert.deepEqual(outsideChanges(spec, observed), []);
 });

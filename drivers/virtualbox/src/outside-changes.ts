@@ -18,7 +18,8 @@ export function outsideChanges(spec: MachineSpec, observed: ObservedMachine): st
   compare('disks', list(locations('HardDisk')), list(spec.disks.map(({ path }) => path)));
   // An image that another VM was given first is listed in that one's file alone (7.2.22); this one's does not tell which it is.
   const listedElsewhere = observed.attachments.some(({ mediumUuid, baseLocation }) => mediumUuid !== null && baseLocation === null);
-  if (!listedElsewhere) compare('CD image', list(locations('DVD')), list(spec.cdrom === null ? [] : [spec.cdrom]));
+  const images = [spec.cdrom, spec.cloudInit].filter((path) => typeof path === 'string');
+  if (!listedElsewhere) compare('CD image', list(locations('DVD')), list(images));
   compare(
     'NICs',
     list(observed.nics.map(({ number, mac }) => `net${number} ${mac}`)),
