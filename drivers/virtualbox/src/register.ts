@@ -34,7 +34,9 @@ export function machineFilePath(spec: Pick<MachineSpec, 'vmid' | 'directory'>): 
 export async function register(parts: Parts, signal: AbortSignal, spec: MachineSpec, made: string[]): Promise<string[] | null> {
   const { mode } = needExecution(parts.hostFacts());
   const planned = planDrives(spec, mode);
-  const drives = await Promise.all(planned.map((drive) => documentDrive(parts, spec, drive, made)));
+  const drives: (DocumentDrive | null)[] = [];
+  // One after the other: when one fails, no other is still being made behind the undoing's back.
+  for (const drive of planned) drives.push(await documentDrive(parts, spec, drive, made));
   const args = modifyArgs(spec);
   const document = machineDocument({
     uuid: spec.uuid,
@@ -80,7 +82,15 @@ async function diskUuid(spec: MachineSpec, path: string, made: string[]): Promis
   const disk = spec.disks.find((candidate) => candidate.path === path);
   if (disk === undefined || !canWriteVdi(disk)) return null;
   made.push(path);
-  return writeVdi(path, disk.sizeBytes);
+  try {
+    return await writeVdi(path, disk.sizeBytes);
+  } catch (error) {
+    throw new NakhodaError('storage.failed', {
+      message: `The disk ${disk.slot} of VM ${spec.vmid} could not be made: ${(error as Error).message}`,
+      hint: 'Look whether the storage is full or cannot be written to, then try again.',
+      cause: error,
+    });
+  }
 }
 
 /**
