@@ -233,8 +233,8 @@ export function createNetworks(options: {
       }),
 
     async leases() {
-      const all = await Promise.all([...specs.values()].map((spec) => host.observe(spec)));
-      return all.flatMap((observed) => observed.addresses);
+      const all = await Promise.all([...specs.values()].map((spec) => host.addresses(spec)));
+      return all.flat();
     },
   };
 }

@@ -51,7 +51,9 @@ export function createReconciler(services: Services): Reconciler {
   };
 
   const learnAddresses = async (): Promise<void> => {
-    const leases = await networks.leases();
+    const alive = inventory.records().filter((record) => ['running', 'paused'].includes(inventory.state(record.spec.vmid)));
+    // Only who runs has addresses, and to ask takes programs.
+    const leases = alive.some((record) => record.spec.nics.length > 0) ? await networks.leases() : [];
     const known = new Set(leases.map((lease) => lease.mac));
     // The guest is asked only where neither lease nor ARP knows: an agent may be slow.
     const silent = inventory

@@ -14,6 +14,7 @@ export function createMemoryNetworkHost(): MemoryNetworkHost {
     remove: async (_ctx, spec) => void present.delete(spec.bridge),
     observe: async (spec) =>
       present.has(spec.bridge) ? { state: 'up', addresses: [] } : { state: 'down', reason: 'It was not made.', addresses: [] },
+    addresses: async () => [],
     plan: async () => ({ kind: 'none' }),
     attach: async (_ctx, nic) => void present.add(`${nic.vmid}/${nic.slot}`),
     detach: async (_ctx, nic) => void present.delete(`${nic.vmid}/${nic.slot}`),
