@@ -11,17 +11,7 @@ import { readSnapshots } from '../../drivers/qemu/src/snapshot-store.ts';
 import type { Pause } from '../../drivers/qemu/src/snapshot-tree.ts';
 import { busyGuest } from '../../drivers/qemu/src/testing/busy-guest.ts';
 import { makeRealQemu } from '../../drivers/qemu/src/testing/real-qemu.ts';
-
-/** One line of the table of figures. */
-interface Row {
-  name: string;
-  value: number;
-  unit: string;
-  /** What it is compared with, and that one's value in the same unit. */
-  against?: string;
-  ratio?: number;
-  note?: string;
-}
+import { type FigureRow, median } from '../figure.ts';
 
 interface Taken {
   pause: Pause;
@@ -38,7 +28,7 @@ const heldMiB = 160;
  * How long a guest of 512 MiB with a busy disk stands still: in a live snapshot with memory of Nakhoda's, and in
  * `snapshot-save`, QEMU's own, on the same guest in the same run. Medians of five each; QEMU's STOP to RESUME.
  */
-export async function liveSnapshotQemu(): Promise<Row[]> {
+export async function liveSnapshotQemu(): Promise<FigureRow[]> {
   const ctx = testContext();
   await using qemu = await makeRealQemu();
   const driver = await qemu.makeDriver();
@@ -105,12 +95,12 @@ async function saveByHand(spec: MachineSpec, tag: string): Promise<number> {
   }
 }
 
-function rows(ours: readonly Taken[], theirs: readonly number[]): Row[] {
+function rows(ours: readonly Taken[], theirs: readonly number[]): FigureRow[] {
   const pause = median(ours.map((one) => one.pause.ms));
   const save = median(theirs);
   const [first] = ours;
   const reason = first?.pause.reason;
-  const parts = (first?.pause.parts ?? []).map(({ what }, index): Row => ({
+  const parts = (first?.pause.parts ?? []).map(({ what }, index): FigureRow => ({
     name: `of the pause: ${what}`,
     value: median(ours.map((one) => one.pause.parts[index]?.ms ?? Number.NaN)),
     unit: 'ms',
@@ -123,9 +113,15 @@ function rows(ours: readonly Taken[], theirs: readonly number[]): Row[] {
       unit: 'ms',
       against: `snapshot-save: ${save.toFixed(1)} ms`,
       ratio: pause / save,
-      note:
-        reason ??
-        `${memoryMiB} MiB guest, ${heldMiB} MiB of them random data, busy disk; largest of ${rounds}: ${Math.max(...ours.map((one) => one.pause.ms)).toFixed(1)} ms`,
+      ...(reason === undefined ? { limit: { of: 'ratio', atMost: 0.1 } as const } : {}),
+      note: reason ?? `${memoryMiB} MiB guest, ${heldMiB} MiB of them random data, busy disk; median of ${rounds}`,
+    },
+    {
+      name: 'QEMU: the longest of these pauses',
+      value: Math.max(...ours.map((one) => one.pause.ms)),
+      unit: 'ms',
+      // Promised only where memory can be written in the background.
+      ...(reason === undefined ? { limit: { of: 'value', atMost: 100 } as const } : {}),
     },
     ...parts,
     {
@@ -135,10 +131,6 @@ function rows(ours: readonly Taken[], theirs: readonly number[]): Row[] {
       note: `${median(ours.map((one) => one.megabytes)).toFixed(0)} MiB written`,
     },
   ];
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }
 
 if (import.meta.main) console.log(JSON.stringify(await liveSnapshotQemu(), null, 2));

@@ -73,10 +73,15 @@ export async function settle(machine: Machine): Promise<void> {
   const store = alignLayers(recorded, await liveLayers(qmp, spec));
   // Before the guest goes on: from then on the images that QEMU uses are the only truth.
   if (store !== recorded) await writeSnapshots(spec, store);
-  if (!store.holding) return;
   const { status } = await qmp.execute('query-status', {});
-  if (stillStates.has(status)) await qmp.execute('cont', {});
-  await writeSnapshots(spec, { ...store, holding: false });
+  if (store.holding) {
+    if (stillStates.has(status)) await qmp.execute('cont', {});
+    await writeSnapshots(spec, { ...store, holding: false });
+  } else if (status === 'postmigrate') {
+    // A paused guest whose memory was written to the end for nobody: QEMU has let go of its disks.
+    await qmp.execute('cont', {});
+    await qmp.execute('stop', {});
+  }
 }
 
 /** With `io-error` the memory may have taken the room that the guest's disks needed; its requests are made again. */

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { chmod, readFile, truncate, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
 import { testContext } from '@nakhoda/driver/contract';
-import { exec } from '@nakhoda/host';
+import { exec, waitFor } from '@nakhoda/host';
 
 import type { QemuDriverOptions } from './driver.ts';
 import { QmpClient } from './qmp/qmp-client.ts';
@@ -138,17 +140,26 @@ test('a paused VM stays paused, and its snapshot runs', { timeout: 60_000 }, asy
   const { vmid } = spec;
   await first.define(ctx, { spec });
   await first.start(ctx, { vmid });
+  await first.pause?.pause(ctx, { vmid });
+  await take(first, vmid, 'paused', true);
+  await take(first, vmid, 'disks');
+  assert.match(await stateOf(first, vmid), /^paused/);
   await first.close();
+
+  // As if the daemon had died just after all memory was sent.
   const qmp = await QmpClient.connect({ socketPath: join(spec.runtimeDirectory, 'qmp.sock'), timeoutMs: 2_000 });
-  await qmp.execute('stop', {});
+  const socketPath = join(qemu.folder, 'memory');
+  const server = createServer((socket) => socket.resume()).listen(socketPath);
+  await once(server, 'listening');
+  await qmp.execute('migrate', { uri: `unix:${socketPath}` });
+  const isSent = async (): Promise<boolean> => (await qmp.execute('query-status', {})).status === 'postmigrate';
+  assert.ok(await waitFor(isSent, { timeoutMs: 10_000, pollMs: 20 }));
+  server.close();
   qmp.close();
 
   const driver = await qemu.makeDriver();
-  assert.match(await stateOf(driver, vmid), /^paused/);
-  await take(driver, vmid, 'paused', true);
-  await take(driver, vmid, 'disks');
-  assert.match(await stateOf(driver, vmid), /^paused/);
   await facet(driver).delete(ctx, { vmid, name: 'disks' });
+  assert.equal((await images(spec)).length, 5, 'the disks were not QEMU’s again');
   assert.match(await stateOf(driver, vmid), /^paused/);
   await facet(driver).rollback(ctx, { vmid, name: 'paused' });
   assert.equal(await stateOf(driver, vmid), 'running');
