@@ -35,6 +35,18 @@ const handlers: Partial<Handlers> = {
     if (body.stdin !== undefined) received.push(body);
     return execLines(body.argv);
   },
+  'vm.keys': async ({ body }) => {
+    received.push(body);
+    return { pressed: body.keys.length };
+  },
+  'vm.type': async ({ body }) => {
+    received.push(body);
+    return { pressed: body.text.length };
+  },
+  'vm.screenshot': async ({ params }) => {
+    if (params.vm === 'nobody') throw notFound;
+    return Buffer.from([0x89, 0x50, 0, 0xff]);
+  },
   'vm.console': async () => (socket) => {
     socket.send(Buffer.from('backlog\n'));
     socket.on('message', (data) => socket.send(data));
@@ -322,6 +334,30 @@ test('flags arrive as the API has them, and nothing that was not given', async (
     { name: 'lab', cidr: '10.77.0.0/24', dhcp: true },
     { name: 'lab', cidr: '10.77.0.0/24' },
   ]);
+});
+
+test('keys, text and pictures go the way of the API', async () => {
+  received.length = 0;
+  assert.deepEqual(await cli(['vm', 'keys', 'web', 'ctrl-alt-delete', 'ret']), {
+    exitCode: 0,
+    stdout: 'Pressed 2 combinations of keys, one after another.\n',
+    stderr: '',
+  });
+  assert.equal((await cli(['vm', 'type', 'web', "it's -x", '--enter', '--json'])).stdout, '{"pressed":7}\n');
+  assert.deepEqual(received, [{ keys: ['ctrl-alt-delete', 'ret'] }, { text: "it's -x", enter: true }]);
+  const bad = await cli(['vm', 'keys', 'web', 'Ctrl+C']);
+  assert.equal(bad.exitCode, 2);
+  assert.match(bad.stderr, /KEYS is "Ctrl\+C", which is not allowed\./u);
+
+  const out = join(stub.data, 'web.png');
+  const json = await cli(['vm', 'screenshot', 'web', '--out', out, '--json']);
+  assert.deepEqual(JSON.parse(json.stdout), { file: out, bytes: 4 });
+  assert.deepEqual([...(await readFile(out))], [0x89, 0x50, 0, 0xff]);
+  assert.equal((await cli(['vm', 'screenshot', 'nobody', '--out', out])).exitCode, 1);
+  const nowhere = await cli(['vm', 'screenshot', 'web', '--out', join(stub.data, 'none/web.png')]);
+  assert.equal(nowhere.exitCode, 2);
+  assert.match(nowhere.stderr, /could not be written to .*ENOENT/u);
+  assert.equal((await cli(['vm', 'screenshot', 'web'])).exitCode, 2);
 });
 
 test('the console passes bytes on both ways, and ends when the input has ended and the guest is silent', async () => {

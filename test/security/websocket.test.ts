@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { request } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
 
 import { NakhodaError } from '@nakhoda/schema';
 
+import { attemptUpgrade } from '../support/attempt-upgrade.ts';
 import { startSecureServer, type SecureServer } from '../support/secure-server.ts';
 
 let secure: SecureServer;
@@ -30,32 +30,8 @@ before(async () => {
 after(() => secure[Symbol.asyncDispose]());
 
 /** The status that an attempt is answered with: 101 when it is let in. */
-function attempt(headers: Record<string, string>, path = '/vms/web/console'): Promise<number> {
-  const handshake = {
-    'connection': 'Upgrade',
-    'upgrade': 'websocket',
-    'sec-websocket-version': '13',
-    'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==',
-  };
-  const sent = request({
-    host: '127.0.0.1',
-    port: Number(host.split(':')[1]),
-    path: `/api/v1${path}`,
-    headers: { host, ...handshake, ...headers },
-  });
-  return new Promise((resolve, reject) => {
-    sent.once('upgrade', (_answer, socket) => {
-      socket.destroy();
-      resolve(101);
-    });
-    sent.once('response', (answer) => {
-      answer.resume();
-      // The server closes a connection that it has refused to upgrade.
-      answer.socket.once('close', () => resolve(answer.statusCode ?? 0));
-    });
-    sent.once('error', reject);
-    sent.end();
-  });
+async function attempt(headers: Record<string, string>, path = '/vms/web/console'): Promise<number> {
+  return (await attemptUpgrade(Number(host.split(':')[1]), path, { host, ...headers })).status;
 }
 
 test('a console opens for a session from our own page, and for a bearer token', async () => {

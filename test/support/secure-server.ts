@@ -3,7 +3,7 @@ import { noAuthRecords } from '../../apps/daemon/src/auth/auth-store.ts';
 import { loginGate } from '../../apps/daemon/src/auth/gates.ts';
 import { createLogin, type Login, type OpenSession } from '../../apps/daemon/src/auth/login.ts';
 import { sessionHandlers } from '../../apps/daemon/src/auth/session-handlers.ts';
-import { buildServer } from '../../apps/daemon/src/http/build-server.ts';
+import { buildServer, type Gate } from '../../apps/daemon/src/http/build-server.ts';
 import type { Handlers } from '../../apps/daemon/src/http/handlers.ts';
 import { stubHandlers } from './stub-server.ts';
 
@@ -33,7 +33,7 @@ export interface SecureServer {
 }
 
 export async function startSecureServer(
-  options: { handlers?: Partial<Handlers>; store?: AuthStore; staticFolder?: string } = {},
+  options: { handlers?: Partial<Handlers>; store?: AuthStore; staticFolder?: string; wrapGate?: (gate: Gate) => Gate } = {},
 ): Promise<SecureServer> {
   let time = Date.parse('2026-01-02T03:04:05Z');
   const login = await createLogin({ store: options.store ?? memoryAuthStore(), now: () => time });
@@ -41,7 +41,7 @@ export async function startSecureServer(
   const handlers = stubHandlers({ ...sessionHandlers(login), ...options.handlers });
   const server = await buildServer({
     handlers,
-    gate: loginGate(login),
+    gate: (options.wrapGate ?? ((gate) => gate))(loginGate(login)),
     ...(options.staticFolder === undefined ? {} : { staticFolder: options.staticFolder }),
   });
   await server.ready();

@@ -34,6 +34,8 @@ const renderers: Renderers = {
   'vm.guest': renderGuest,
   'vm.guest.freeze': ({ fileSystems, thawBy }) => `${fileSystems} file systems stand still, until ${moment(thawBy)} UTC at the latest.`,
   'vm.guest.thaw': ({ fileSystems }) => (fileSystems === 0 ? 'Nothing was frozen.' : `${fileSystems} file systems go on.`),
+  'vm.type': ({ pressed }) => pressedText(pressed),
+  'vm.keys': ({ pressed }) => pressedText(pressed),
   'snapshot.list': (snapshots: Snapshot[]) => snapshotTree(snapshots).map(printable).join('\n'),
   'network.list': (networks) =>
     networks.length === 0
@@ -86,6 +88,10 @@ const renderers: Renderers = {
         ),
   'token.delete': () => 'The token is revoked.',
 };
+
+function pressedText(pressed: number): string {
+  return pressed === 1 ? 'Pressed one combination of keys.' : `Pressed ${pressed} combinations of keys, one after another.`;
+}
 
 function renderNetwork(network: Network): string {
   const facts = keyValues([

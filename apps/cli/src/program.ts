@@ -42,6 +42,7 @@ export function buildProgram({ json, setExitCode }: { json: boolean; setExitCode
     if (command !== null) addTableCommand(program, command, endpoint.answer === 'task', start);
   }
   addGuestCommands(program, start);
+  addDisplayCommands(program, start);
   addExamples(program);
   return program;
 }
@@ -177,6 +178,24 @@ function addGuestFileCommands(program: Command, start: Start): void {
     .option('--crypted', 'the password is a crypt(3) hash already')
     .action((vm: string, user: string, { crypted = false }: { crypted?: boolean }) =>
       start(async (invocation) => (await commands()).setGuestPassword(invocation, { vm, user, crypted })),
+    );
+}
+
+function addDisplayCommands(program: Command, start: Start): void {
+  place(program, ['vm', 'screenshot'])
+    .description('Write a picture of the screen into a PNG file')
+    .argument('<VM>', "a VM's name or vmid")
+    .requiredOption('--out <FILE>', 'file to write, or to write anew')
+    .action((vm: string, options: { out: string }) =>
+      start(async (invocation) => (await import('./commands/screenshot.ts')).screenshot(invocation, { vm, ...options })),
+    );
+  place(program, ['vm', 'keys'])
+    .description('Press combinations of keys, one after another')
+    .usage('VM KEYS…')
+    .argument('<VM>', "a VM's name or vmid")
+    .argument('<KEYS...>', 'names of keys joined with hyphens, for example ctrl-alt-delete')
+    .action((vm: string, keys: string[]) =>
+      start(async (invocation) => (await import('./commands/press-keys.ts')).pressKeys(invocation, { vm, keys })),
     );
 }
 

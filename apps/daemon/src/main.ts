@@ -11,7 +11,9 @@ import { openFileAuthStore } from './auth/file-auth-store.ts';
 import { localGate, loginGate } from './auth/gates.ts';
 import { createLogin } from './auth/login.ts';
 import { sessionHandlers } from './auth/session-handlers.ts';
+import { ticketGate } from './auth/ticket-gate.ts';
 import { type DaemonConfig, makeDataFolders } from './config.ts';
+import { createConsoleTickets } from './console/console-tickets.ts';
 import { openCore } from './daemon.ts';
 import { parseDaemonArguments } from './daemon-arguments.ts';
 import { lockDataFolder } from './data-lock.ts';
@@ -24,8 +26,9 @@ import { taskHandlers } from './handlers/task.ts';
 import { vmChangeHandlers } from './handlers/vm-change.ts';
 import { vmImportHandlers } from './handlers/vm-import.ts';
 import { vmGuestHandlers } from './handlers/vm-guest.ts';
+import { vmConsoleHandlers } from './handlers/vm-console.ts';
 import { vmHandlers } from './handlers/vm.ts';
-import { buildServer } from './http/build-server.ts';
+import { buildServer, type Gate } from './http/build-server.ts';
 import type { Handlers } from './http/handlers.ts';
 import { listenOnSocket } from './http/listen-on-socket.ts';
 import { listenOnTls } from './http/listen-on-tls.ts';
@@ -68,6 +71,15 @@ async function run(config: DaemonConfig): Promise<void> {
 
   let url = '';
   const { services } = core;
+  const tickets = createConsoleTickets();
+  const vmidOf = (vm: string): number | null => {
+    try {
+      return services.inventory.resolve(vm).spec.vmid;
+    } catch {
+      return null;
+    }
+  };
+  const withTickets = (gate: Gate): Gate => ticketGate(gate, tickets, vmidOf);
   const handlers: Handlers = {
     ...systemHandlers(services, { url: () => url, stop: () => stopped.resolve('an order to stop') }),
     ...sessionHandlers(login),
@@ -75,18 +87,19 @@ async function run(config: DaemonConfig): Promise<void> {
     ...vmChangeHandlers(services),
     ...vmImportHandlers(services),
     ...vmGuestHandlers(services),
+    ...vmConsoleHandlers(services, tickets),
     ...snapshotHandlers(services),
     ...networkHandlers(services),
     ...taskHandlers(services),
     ...labHandlers(services),
   };
-  const secure = await buildServer({ handlers, gate: loginGate(login), tls: certificate, staticFolder, log: logger });
+  const secure = await buildServer({ handlers, gate: withTickets(loginGate(login)), tls: certificate, staticFolder, log: logger });
   cleanup.defer(() => secure.close());
   url = await listenOnTls(secure, { host: config.host, port: config.port });
 
   // The tasks of an earlier daemon go on before anybody can give new orders.
   await core.begin();
-  const local = await buildServer({ handlers, gate: localGate, staticFolder, log: logger });
+  const local = await buildServer({ handlers, gate: withTickets(localGate), staticFolder, log: logger });
   cleanup.defer(() => local.close());
   await listenOnSocket(local, join(folders.run, 'nakhoda.sock'));
 

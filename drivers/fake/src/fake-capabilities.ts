@@ -14,6 +14,7 @@ export const fakeCapabilities: Capabilities = {
   snapshots: { live: true, memory: true, deleteWithChildren: true },
   serial: true,
   guest: { exec: true, files: true },
+  display: { vnc: { allowed: true }, screenshot: { allowed: true }, keyboard: { allowed: true } },
   nicBackends: ['none'],
   diskFormat: 'qcow2',
   pause: true,

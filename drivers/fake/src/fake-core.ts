@@ -13,6 +13,8 @@ import { type GuestCommand, type GuestIo, runShell } from './guest/guest-shell.t
 /** One run of a guest, from power-on to power-off, as far as this process has to do with it. */
 export interface FakeRun {
   port: FakeSerialPort;
+  /** The terminal of its screen and keyboard, which nobody sees. */
+  terminal: FakeSerialPort;
   /** Aborted when the run ends. */
   signal: AbortSignal;
 }
@@ -87,17 +89,16 @@ export class FakeCore {
     if (known) return known;
     const memory = memoryOf(machine);
     const controller = new AbortController();
-    const port = new FakeSerialPort({
-      memory,
-      onChange: () => this.machines.save(),
-      runLine: async (line, print) => {
-        controller.signal.throwIfAborted();
-        const io = this.guestIo(machine, { stdout: print, stderr: print, signal: controller.signal });
-        await runShell(line, io, ['-sh']);
-        controller.signal.throwIfAborted();
-      },
-    });
-    const run = { port, controller, signal: controller.signal };
+    const runLine = async (line: string, print: (data: Uint8Array | string) => void): Promise<void> => {
+      controller.signal.throwIfAborted();
+      const io = this.guestIo(machine, { stdout: print, stderr: print, signal: controller.signal });
+      await runShell(line, io, ['-sh']);
+      controller.signal.throwIfAborted();
+    };
+    const onChange = (): void => this.machines.save();
+    const port = new FakeSerialPort({ memory, onChange, runLine });
+    const terminal = new FakeSerialPort({ memory: { backlog: '' }, onChange, runLine });
+    const run = { port, terminal, controller, signal: controller.signal };
     this.#runs.set(vmid, run);
     return run;
   }

@@ -15,6 +15,7 @@ import { NakhodaError } from '@nakhoda/schema';
 
 import { fakeCapabilities } from './fake-capabilities.ts';
 import { FakeCore } from './fake-core.ts';
+import { fakeKeyboard, fakeScreen, fakeVnc } from './fake-display.ts';
 import { deleteDisks, makeDisks } from './fake-disks.ts';
 import { FakeFaults } from './fake-faults.ts';
 import { exampleAddress, fakeGuest } from './fake-guest.ts';
@@ -68,6 +69,9 @@ export function createFakeDriver(options: FakeDriverOptions = {}): FakeDriver {
         return core.run(core.machines.get(vmid)).port.open();
       },
     },
+    vnc: fakeVnc(core),
+    screen: fakeScreen(core),
+    keyboard: fakeKeyboard(core),
     capabilities: () => fakeCapabilities,
     validate: (spec) => specProblems(spec, fakeCapabilities, { hypervisor: 'The fake hypervisor' }),
     events: (signal) => core.events.subscribe(signal),

@@ -30,7 +30,11 @@ export type FakeCall =
   | 'guest.freeze'
   | 'guest.thaw'
   | 'guest.setPassword'
-  | 'guest.requestShutdown';
+  | 'guest.requestShutdown'
+  | 'vnc.open'
+  | 'screen.screenshot'
+  | 'keyboard.sendKeys'
+  | 'keyboard.typeText';
 
 interface Fault {
   /** Null: hang. */

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 
 import type { ChainImage } from './block-nodes.ts';
 import { commandLine } from './command-line.ts';
+import { qemuHardware } from './hardware.ts';
 import { defaultDisk, defaultHardware, defaultNic, fixedHardware, type MachineSpec } from '@nakhoda/driver';
 
 const spec: MachineSpec = {
@@ -11,7 +12,7 @@ const spec: MachineSpec = {
   uuid: '0b1d2c3e-0000-4000-8000-000000000101',
   cores: 2,
   memoryMiB: 256,
-  ...defaultHardware(fixedHardware),
+  ...defaultHardware(qemuHardware),
   directory: '/srv/images/101',
   runtimeDirectory: '/run/n/101',
   disks: [{ slot: 'disk0', path: '/srv/images/101/disk0.qcow2', format: 'qcow2', sizeBytes: 1024, ...defaultDisk(fixedHardware) }],
@@ -48,6 +49,10 @@ base=utc
 none
 -vga
 none
+-vnc
+unix:/run/n/101/vnc.sock,share=ignore
+-device
+{"driver":"VGA","id":"vga0","bus":"pcie.0","addr":"0x1","vgamem_mb":16}
 -boot
 menu=off,strict=on
 -S
@@ -119,6 +124,11 @@ test('a drive without a CD, no disks, a NIC without a cable', () => {
     '-device',
     '{"driver":"virtio-net-pci","id":"net3-device","bus":"pcie.0","addr":"0x13","netdev":"net3","mac":"52:54:00:00:00:66","romfile":""}',
   ]);
+});
+
+test('without a display there is neither card nor VNC server', () => {
+  const argv = commandLine({ ...spec, display: 'none' }, plan);
+  assert.ok(!argv.some((argument) => argument === '-vnc' || argument.includes('VGA')));
 });
 
 test('a device keeps its place when another is added', () => {

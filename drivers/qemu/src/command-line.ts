@@ -43,6 +43,7 @@ export function commandLine(spec: MachineSpec, plan: BootPlan): string[] {
     ...['-m', `size=${spec.memoryMiB}M`],
     ...['-rtc', 'base=utc'],
     ...['-display', 'none', '-vga', 'none'],
+    ...screen(spec, paths.vncSocket),
     ...['-boot', 'menu=off,strict=on'],
     '-S',
     ...(plan.incoming === true ? ['-incoming', 'defer'] : []),
@@ -66,6 +67,16 @@ export function commandLine(spec: MachineSpec, plan: BootPlan): string[] {
     ...cloudInitDrive(spec.cloudInit),
     ...spec.disks.flatMap((one) => disk(one, plan.chain?.(one.slot) ?? [{ layer: 0, path: one.path, format: one.format }])),
     ...spec.nics.flatMap(nic),
+  ];
+}
+
+/** A standard VGA, and a VNC server for it. `-vga` would choose the card's place itself. */
+function screen({ display, displayMemoryMiB }: MachineSpec, vncSocket: string): string[] {
+  if (display === 'none') return [];
+  return [
+    // Only this driver reaches the socket, so it asks for no password; and no viewer can shut others out.
+    ...['-vnc', `unix:${escapeCommas(vncSocket)},share=ignore`],
+    ...['-device', json({ driver: 'VGA', id: 'vga0', bus: 'pcie.0', addr: '0x1', vgamem_mb: displayMemoryMiB })],
   ];
 }
 

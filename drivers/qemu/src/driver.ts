@@ -2,19 +2,22 @@ import { chmod } from 'node:fs/promises';
 import { availableParallelism, totalmem } from 'node:os';
 import { dirname } from 'node:path';
 
-import { type Driver, type DriverContext, EventHub, fixedHardware, type MachineSpec, type SpecProblem } from '@nakhoda/driver';
+import { type Driver, type DriverContext, EventHub, type MachineSpec, type SpecProblem } from '@nakhoda/driver';
 import { exec } from '@nakhoda/host';
 import { type Capabilities, NakhodaError, toNakhodaError } from '@nakhoda/schema';
 
 import { createDefinition, redefine, removeDefinition } from './definition.ts';
 import { type Environment, newestMachineType } from './environment.ts';
 import { createGuestFacet, createSerialFacet } from './guest.ts';
+import { qemuHardware } from './hardware.ts';
+import { createKeyboardFacet } from './keyboard.ts';
 import { createImageTool } from './images.ts';
 import { powerOff, startMachine, stopMachine } from './lifecycle.ts';
 import { findMachineRecords, readBootRecord } from './machine-record.ts';
 import { Machine } from './machine.ts';
 import { createPauseFacet, createReset } from './power.ts';
 import { decideExecution, probeQemu } from './probe.ts';
+import { createScreenFacet, createVncFacet } from './screen.ts';
 import { heal, settle } from './snapshot-layers.ts';
 import { readSnapshots } from './snapshot-store.ts';
 import { createSnapshotFacet } from './snapshots.ts';
@@ -46,13 +49,14 @@ export function createQemuDriver(options: QemuDriverOptions): Driver {
     snapshots: { live: true, memory: true, deleteWithChildren: true },
     serial: true,
     guest: { exec: true, files: true },
+    display: { vnc: { allowed: true }, screenshot: { allowed: true }, keyboard: { allowed: true } },
     nicBackends: ['tap', 'none'],
     diskFormat: 'qcow2',
     pause: true,
     reset: true,
     suspend: true,
     hotplug: [],
-    hardware: fixedHardware,
+    hardware: qemuHardware,
     maxCores: Math.min(maxCores, Math.max(availableParallelism() * 4, 4)),
     minMemoryMiB: 16,
     maxMemoryMiB: Math.floor(totalmem() / 1024 / 1024),
@@ -183,6 +187,9 @@ export function createQemuDriver(options: QemuDriverOptions): Driver {
     snapshots: createSnapshotFacet(environment, find),
     serial: createSerialFacet(find),
     guest: createGuestFacet(find),
+    vnc: createVncFacet(find),
+    screen: createScreenFacet(find),
+    keyboard: createKeyboardFacet(find),
   };
 }
 

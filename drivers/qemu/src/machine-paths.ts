@@ -16,6 +16,9 @@ export interface MachinePaths {
   /** That the VM is suspended to disk, and its memory. */
   suspended: string;
   suspendedMemory: string;
+  vncSocket: string;
+  /** Where QEMU puts a picture of the screen, until it has been read. */
+  screen: string;
 }
 
 export function machinePaths(folders: Pick<MachineSpec, 'directory' | 'runtimeDirectory'>): MachinePaths {
@@ -32,6 +35,8 @@ export function machinePaths(folders: Pick<MachineSpec, 'directory' | 'runtimeDi
     memorySocket: join(runtimeDirectory, 'memory.sock'),
     suspended: join(directory, 'suspended.json'),
     suspendedMemory: join(directory, 'memory.suspended'),
+    vncSocket: join(runtimeDirectory, 'vnc.sock'),
+    screen: join(runtimeDirectory, 'screen.ppm'),
   };
 }
 

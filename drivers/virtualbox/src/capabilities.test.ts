@@ -12,6 +12,7 @@ const interpreter: HostFacts = {
   driverDevice: false,
   virtualizationFlag: false,
   bridging: false,
+  vncPack: true,
 };
 const hardware: HostFacts = {
   ...interpreter,
@@ -27,4 +28,16 @@ test('cores and network follow from how guests are executed', () => {
   assert.equal(capabilitiesOf(hardware).maxCores, 64);
   assert.deepEqual(capabilitiesOf(hardware).nicBackends, ['bridged', 'none']);
   assert.deepEqual(capabilitiesOf({ ...hardware, bridging: false }).nicBackends, ['udp-tunnel', 'none']);
+});
+
+test('the screen can be looked at where the VNC extension pack is; screenshots and keys need none', () => {
+  assert.deepEqual(capabilitiesOf(interpreter).display, {
+    vnc: { allowed: true },
+    screenshot: { allowed: true },
+    keyboard: { allowed: true },
+  });
+  const { vnc, screenshot } = capabilitiesOf({ ...interpreter, vncPack: false }).display;
+  assert.equal(vnc.allowed, false);
+  assert.match(vnc.reason ?? '', /VNC extension pack is not installed/u);
+  assert.equal(screenshot.allowed, true);
 });

@@ -6,6 +6,8 @@ import { hardwareSupport } from './hardware.ts';
 import { judgeHost } from './host-facts.ts';
 import type { HostFacts } from './host-facts.ts';
 
+const vncReason = "VirtualBox's VNC extension pack is not installed; Debian's package virtualbox has it.";
+
 /** What VirtualBox can do on a host of which these facts hold. */
 export function capabilitiesOf(facts: HostFacts): Capabilities {
   const interpreter = judgeHost(facts).execution?.mode !== 'hardware';
@@ -14,6 +16,11 @@ export function capabilitiesOf(facts: HostFacts): Capabilities {
     snapshots: { live: true, memory: true, deleteWithChildren: true },
     serial: true,
     guest: { exec: true, files: true },
+    display: {
+      vnc: facts.vncPack ? { allowed: true } : { allowed: false, reason: vncReason },
+      screenshot: { allowed: true },
+      keyboard: { allowed: true },
+    },
     // A bridged adapter needs the driver vboxnetflt; the tunnel needs none.
     nicBackends: [facts.bridging && !interpreter ? 'bridged' : 'udp-tunnel', 'none'],
     diskFormat: 'vdi',

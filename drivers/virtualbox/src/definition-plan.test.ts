@@ -40,6 +40,7 @@ const nothing: ObservedMachine = {
   nics: [],
   aborted: false,
   savedState: false,
+  remoteDisplay: false,
   currentSnapshotUuid: null,
   snapshots: [],
   controllers: [],

@@ -12,6 +12,7 @@ const whole: HostFacts = {
   driverDevice: true,
   virtualizationFlag: true,
   bridging: true,
+  vncPack: true,
 };
 const cases: [string, Partial<HostFacts>, { usable: boolean; mode: string | undefined; reason: RegExp | null }][] = [
   ['driver and processor are there', {}, { usable: true, mode: 'hardware', reason: null }],

@@ -23,10 +23,13 @@ export interface HostFacts {
   virtualizationFlag: boolean;
   /** True when the driver for bridged adapters is loaded. */
   bridging: boolean;
+  /** True when VirtualBox's VNC extension pack is installed, which is free and part of Debian's package. */
+  vncPack: boolean;
 }
 
 /** VirtualBoxVM needs an X server even where nobody looks. */
 export const xvfbProgram = '/usr/bin/Xvfb';
+const vncModule = `${virtualBoxPrograms}/ExtensionPacks/VNC/linux.amd64/VBoxVNC.so`;
 const interpreterPrograms = [`${virtualBoxPrograms}/VirtualBoxVM`, xvfbProgram];
 
 /** Looks at /dev, /sys and /proc; a few file reads. */
@@ -39,6 +42,7 @@ export function readHostFacts(runtime: VirtualBoxRuntime | null): HostFacts {
     driverDevice: existsSync('/dev/vboxdrv'),
     virtualizationFlag: hasVirtualizationFlag(),
     bridging: existsSync('/sys/module/vboxnetflt'),
+    vncPack: runtime !== null && existsSync(join(runtime.root ?? '/', vncModule)),
   };
 }
 

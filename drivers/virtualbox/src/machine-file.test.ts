@@ -20,6 +20,7 @@ test('a machine file tells identity and state', () => {
   assert.equal(machine.name, 'nakhoda-100');
   assert.equal(machine.savedState, false);
   assert.deepEqual([machine.cores, machine.memoryMiB, machine.nics], [1, 128, [{ number: 0, mac: '52:54:00:00:00:01' }]]);
+  assert.equal(machine.remoteDisplay, false);
   assert.equal(machine.extraData['VBoxInternal/HM/FallbackToIEM'], '1');
 });
 

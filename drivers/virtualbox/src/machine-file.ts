@@ -42,6 +42,8 @@ export interface ObservedMachine {
   aborted: boolean;
   /** True when the VM's memory lies in a file and the next start goes on from there. */
   savedState: boolean;
+  /** True when VirtualBox's remote display, its VNC server, is switched on. */
+  remoteDisplay: boolean;
   currentSnapshotUuid: string | null;
   /** Parents before children, each level oldest first. */
   snapshots: ObservedSnapshot[];
@@ -126,6 +128,7 @@ export function parseMachine(xml: string): ObservedMachine | null {
       .map(parseNic),
     aborted: attribute(machine, 'aborted') === 'true',
     savedState: attribute(machine, 'stateFile') !== undefined,
+    remoteDisplay: attribute(child(child(machine, 'Hardware'), 'RemoteDisplay'), 'enabled') === 'true',
     currentSnapshotUuid: plainUuid(attribute(machine, 'currentSnapshot')),
     snapshots: children(machine, 'Snapshot').flatMap((snapshot) => parseSnapshot(snapshot, null)),
     controllers: controllers.map((controller) => ({

@@ -35,6 +35,8 @@ export interface ObservationOptions {
   machines: Machines;
   consoles: Consoles;
   log(line: string): void;
+  /** Told of each VM that is seen to run, again and again. */
+  runs?: (machine: KnownMachine, process: ProcessRef) => void;
   /** Replaced in tests: watches that fail. */
   watches?: (changed: (owner: string, name: string) => void) => FolderWatches;
 }
@@ -176,6 +178,7 @@ export class Observation {
     if (runs) {
       if (!this.#processes.has(vmid)) await this.#record(machine, run);
       consoles.attach(machine, process);
+      this.#options.runs?.(machine, process);
       this.#processes.set(vmid, process);
     } else {
       consoles.detach(vmid);

@@ -3,12 +3,14 @@ import type { HostFacts } from './host-facts.ts';
 import type { KeyedQueue } from './keyed-queue.ts';
 import type { Machines } from './machines.ts';
 import type { VBoxManage } from './vboxmanage.ts';
+import type { VncServers } from './vnc-servers.ts';
 
 /** What the driver's parts share. */
 export interface Parts {
   vbox: VBoxManage;
   machines: Machines;
   consoles: Consoles;
+  vnc: VncServers;
   /** One operation that changes a VM at a time. */
   operations: KeyedQueue;
   hostFacts(): HostFacts;

@@ -11,6 +11,10 @@ export function runPaths(runtimeDirectory: string) {
     authority: join(runtimeDirectory, 'xauthority'),
     /** Qt's XDG_RUNTIME_DIR. */
     xdg: join(runtimeDirectory, 'xdg'),
+    /** Arguments of VBoxManage that nobody else may see. */
+    secretArguments: join(runtimeDirectory, 'vboxmanage.args'),
+    /** Where VirtualBox puts a picture of the screen, until it has been read. */
+    screen: join(runtimeDirectory, 'screen.png'),
     /** All that the guest printed on its first serial port. */
     serialLog: join(runtimeDirectory, 'serial.log'),
   };

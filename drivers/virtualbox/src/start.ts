@@ -122,6 +122,10 @@ async function prepare(parts: Parts, ctx: DriverContext, machine: KnownMachine):
     await parts.vbox.run(step, { lanes: [vmLane(machine.vmid)], signal: ctx.signal });
   }
   await alignNics(parts, ctx.signal, machine.spec);
+  // Left on by a run that ended with a viewer, or by a snapshot of one. With it VirtualBox would listen for everybody.
+  if (machine.observed?.remoteDisplay === true) {
+    await parts.vbox.run(['modifyvm', machine.uuid, '--vrde', 'off'], { lanes: [vmLane(machine.vmid)], signal: ctx.signal });
+  }
   return execution;
 }
 

@@ -12,6 +12,7 @@ const interpreter: Capabilities = {
   snapshots: null,
   serial: true,
   guest: null,
+  display: { vnc: { allowed: false }, screenshot: { allowed: false }, keyboard: { allowed: false } },
   nicBackends: ['udp-tunnel', 'none'],
   diskFormat: 'vdi',
   pause: true,

@@ -16,6 +16,11 @@ export function vmLane(vmid: number): string {
   return `vm ${vmid}`;
 }
 
+/** Key of a VM's queue for its screen and keyboard: both are at hand while a snapshot is taken. */
+export function displayLane(vmid: number): string {
+  return `display ${vmid}`;
+}
+
 /** Milliseconds that one try may take unless its call, or the driver, says otherwise. */
 export const defaultCallTimeoutMs = 30_000;
 

@@ -18,11 +18,14 @@ import { Observation } from './observation.ts';
 import type { Parts } from './parts.ts';
 import { createPause, createReset, createSuspend } from './power.ts';
 import { probe } from './probe.ts';
+import { createKeyboard } from './keyboard.ts';
+import { createScreen, createVnc } from './screen.ts';
 import { createSnapshots, snapshotTimeoutMs } from './snapshots.ts';
 import { start } from './start.ts';
 import { stop } from './stop.ts';
 import { validateSpec } from './validate.ts';
 import { defaultCallTimeoutMs, VBoxManage, vmLane } from './vboxmanage.ts';
+import { VncServers } from './vnc-servers.ts';
 
 export interface VirtualBoxDriverOptions {
   /** VirtualBox's registry of this data folder, apart from the user's own: its VBOX_USER_HOME. Made where it is missing. */
@@ -57,7 +60,13 @@ export function createVirtualBoxDriver(options: VirtualBoxDriverOptions): Driver
     runtimeArgv(runtime ?? absent, { binds: [...options.folders] }, [program, ...args]);
   const timeout = options.callTimeoutMs === undefined ? {} : { timeoutMs: options.callTimeoutMs };
   const vbox = new VBoxManage({ command: (args) => command(`${virtualBoxPrograms}/VBoxManage`, args), env, ...timeout });
-  const observation = new Observation({ userHome: options.userHome, machines, consoles, log: options.log });
+  const observation = new Observation({
+    userHome: options.userHome,
+    machines,
+    consoles,
+    log: options.log,
+    runs: (machine, process) => vnc.notice(machine, process),
+  });
   const closing = new AbortController();
   const settled = waitForFormerCalls({
     userHome: options.userHome,
@@ -66,7 +75,8 @@ export function createVirtualBoxDriver(options: VirtualBoxDriverOptions): Driver
     log: options.log,
   }).catch((error: unknown) => options.log(`looking for calls of an earlier daemon: ${String(error)}`));
   const changed = (vmid: number): void => observation.poke(vmid);
-  const parts: Parts = { vbox, machines, consoles, operations, hostFacts, command, env, settled, log: options.log, changed };
+  const vnc = new VncServers({ vbox, settled, log: options.log });
+  const parts: Parts = { vbox, machines, consoles, vnc, operations, hostFacts, command, env, settled, log: options.log, changed };
   void observation.begin();
 
   const oneAtATime = async (vmid: number, work: () => Promise<void>): Promise<void> => {
@@ -74,6 +84,7 @@ export function createVirtualBoxDriver(options: VirtualBoxDriverOptions): Driver
     await operations.run([vmLane(vmid)], work);
     observation.poke(vmid);
   };
+  const vncFacet = createVnc(parts);
   return {
     id: 'virtualbox',
     probe: (ctx) => probe(parts, ctx),
@@ -94,6 +105,7 @@ export function createVirtualBoxDriver(options: VirtualBoxDriverOptions): Driver
       closing.abort();
       observation.close();
       consoles.close();
+      await vnc.close();
     },
     pause: createPause(parts, oneAtATime),
     reset: createReset(parts, oneAtATime),
@@ -101,6 +113,12 @@ export function createVirtualBoxDriver(options: VirtualBoxDriverOptions): Driver
     snapshots: createSnapshots(parts),
     serial: createSerial(parts),
     guest: createGuest(parts),
+    // The extension pack may come and go while the daemon runs.
+    get vnc() {
+      return capabilities().display.vnc.allowed ? vncFacet : undefined;
+    },
+    screen: createScreen(parts),
+    keyboard: createKeyboard(parts),
   };
 }
 

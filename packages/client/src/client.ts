@@ -18,7 +18,7 @@ import { readEvents } from './event-stream.ts';
 import { followTask, type TaskUpdate } from './follow-task.ts';
 import { lines } from './lines.ts';
 import { requestPath, type RequestParts } from './request-path.ts';
-import { errorOf, readText, send, unreachable, type Target } from './transport.ts';
+import { errorOf, readBytes, readText, send, unreachable, type Target } from './transport.ts';
 
 type Part<Name extends string, Fields> = object extends Fields ? { readonly [K in Name]?: Fields } : { readonly [K in Name]: Fields };
 
@@ -35,6 +35,8 @@ export interface Client {
   call<Id extends EndpointsAnswering<'json' | 'task' | 'html'>>(id: Id, ...input: Input<Id>): Promise<EndpointResult<Id>>;
   /** The same for a caller that knows endpoint and fields only at run time. */
   callAny(id: EndpointId, parts: RequestParts, signal?: AbortSignal): Promise<unknown>;
+  /** Calls an endpoint that answers with an image, and gives its bytes. */
+  download<Id extends EndpointsAnswering<'png'>>(id: Id, ...input: Input<Id>): Promise<Uint8Array>;
   /** Reads an endpoint's lines as they come. An error in the middle is thrown from the iteration. */
   stream<Id extends EndpointsAnswering<'ndjson'>>(id: Id, ...input: Input<Id>): AsyncIterable<EndpointResult<Id>>;
   /**
@@ -66,6 +68,10 @@ export function createClient(target: Target): Client {
     return endpointTable[id].answer === 'html' ? text : parseJson(text);
   }
 
+  async function download(id: EndpointId, parts: RequestParts, signal?: AbortSignal): Promise<Uint8Array> {
+    return readBytes(target, await open(id, parts, signal));
+  }
+
   async function* stream(id: EndpointId, parts: RequestParts, signal?: AbortSignal): AsyncGenerator<unknown, void, undefined> {
     const answer = await open(id, parts, signal);
     try {
@@ -87,6 +93,7 @@ export function createClient(target: Target): Client {
   const client = {
     call: (id: EndpointId, input: RequestParts & { signal?: AbortSignal } = {}) => callAny(id, input, input.signal),
     callAny,
+    download: (id: EndpointId, input: RequestParts & { signal?: AbortSignal } = {}) => download(id, input, input.signal),
     stream: (id: EndpointId, input: RequestParts & { signal?: AbortSignal } = {}) => stream(id, input, input.signal),
     followTask: (id: string, onUpdate: (update: TaskUpdate) => void, signal?: AbortSignal) =>
       followTask({

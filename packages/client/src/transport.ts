@@ -68,6 +68,17 @@ export async function readText(target: Target, answer: IncomingMessage): Promise
   return text;
 }
 
+/** The whole answer as it is. */
+export async function readBytes(target: Target, answer: IncomingMessage): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  try {
+    for await (const piece of answer) pieces.push(piece as Uint8Array);
+  } catch (cause) {
+    throw unreachable(target, cause);
+  }
+  return Buffer.concat(pieces);
+}
+
 /** The error that an answer's text stands for. */
 export function errorOf(text: string): NakhodaError {
   const body = parseErrorBody(text);

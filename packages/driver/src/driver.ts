@@ -1,3 +1,5 @@
+import type { Duplex } from 'node:stream';
+
 import type {
   Capabilities,
   Execution,
@@ -178,6 +180,10 @@ export interface Driver {
   readonly snapshots?: SnapshotFacet;
   readonly serial?: SerialFacet;
   readonly guest?: GuestFacet;
+  /** May come and go while the driver is open. */
+  readonly vnc?: VncFacet | undefined;
+  readonly screen?: ScreenFacet;
+  readonly keyboard?: KeyboardFacet;
 }
 
 /** A VM whose processors stand still keeps its memory and its process. Both calls are idempotent. */
@@ -277,4 +283,41 @@ export interface GuestFacet {
   setPassword(ctx: DriverContext, options: { vmid: number; user: string; password: string; crypted: boolean }): Promise<void>;
   /** Asks the agent to power the guest off, and does not wait for it. @throws as `freeze` */
   requestShutdown(ctx: DriverContext, options: { vmid: number }): Promise<void>;
+}
+
+/** A connection to the server of a VM's screen, of which nothing has been read: the server speaks first (RFB 3.8). */
+export interface VncConnection {
+  readonly stream: Duplex;
+  /** What the server asks for, or null where it asks for nothing. Never shown to anybody. */
+  readonly password: string | null;
+  /** Who serves, as error messages name it. */
+  readonly server: string;
+}
+
+export interface VncFacet {
+  /**
+   * A connection of one viewer's own to the running VM's screen, keyboard and mouse. Several can be open at once.
+   * The viewing ends when the stream is destroyed.
+   */
+  open(ctx: DriverContext, options: { vmid: number }): Promise<VncConnection>;
+}
+
+export interface ScreenFacet {
+  /** What is on the running VM's screen, as a PNG image of the screen's size. */
+  screenshot(ctx: DriverContext, options: { vmid: number }): Promise<Uint8Array>;
+}
+
+/** A keyboard that is typed on from outside. What several callers type is not mixed up. */
+export interface KeyboardFacet {
+  /**
+   * Presses and lets go of each combination, such as `ctrl-alt-delete`, one after another. Returns when the keyboard
+   * has them all; whether the guest heeds them is its own affair.
+   * @throws NakhodaError `keyboard.unknown-key` before anything is pressed
+   */
+  sendKeys(ctx: DriverContext, options: { vmid: number; keys: readonly string[] }): Promise<void>;
+  /**
+   * Types a text on a US keyboard.
+   * @throws NakhodaError `keyboard.untypable` naming the characters that it lacks, before anything is typed
+   */
+  typeText(ctx: DriverContext, options: { vmid: number; text: string }): Promise<void>;
 }

@@ -12,6 +12,7 @@ const capabilities: Capabilities = {
   snapshots: null,
   serial: true,
   guest: null,
+  display: { vnc: { allowed: false }, screenshot: { allowed: false }, keyboard: { allowed: false } },
   nicBackends: ['tap', 'none'],
   diskFormat: 'qcow2',
   pause: true,

@@ -51,7 +51,9 @@ export interface Endpoint<
   readonly body?: Body;
   readonly result: Result;
   /** `json` (default), a `task` that is answered with 202, or a stream that never ends by itself. */
-  readonly answer?: 'json' | 'task' | 'ndjson' | 'sse' | 'websocket' | 'html';
+  readonly answer?: 'json' | 'task' | 'ndjson' | 'sse' | 'websocket' | 'html' | 'png';
+  /** For a WebSocket of a VM's console: the kind of ticket that lets a caller in instead of a login. */
+  readonly ticket?: 'vnc' | 'serial';
   readonly errors: readonly ErrorCode[];
   readonly permission: Permission;
   /** One line, in the imperative, without a full stop. */
@@ -59,7 +61,7 @@ export interface Endpoint<
   readonly cli?: CliCommand;
 }
 
-/** What an endpoint answers with: one JSON value, a task (202), a page, or a stream. */
+/** What an endpoint answers with: one JSON value, a task (202), a page, an image, or a stream. */
 export type AnswerKind = NonNullable<Endpoint['answer']>;
 
 /** Keeps a record's own types, the kind of its answer included, while checking its shape. */

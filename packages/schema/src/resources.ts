@@ -194,6 +194,7 @@ export const Capabilities = Type.Object(
     ]),
     serial: Type.Boolean(),
     guest: Type.Union([Type.Object({ exec: Type.Boolean(), files: Type.Boolean() }, closed), Type.Null()]),
+    display: Type.Object({ vnc: Verdict, screenshot: Verdict, keyboard: Verdict }, closed),
     nicBackends: Type.Array(Type.Union([Type.Literal('tap'), Type.Literal('bridged'), Type.Literal('udp-tunnel'), Type.Literal('none')])),
     diskFormat: Type.Union([Type.Literal('qcow2'), Type.Literal('vdi')]),
     pause: Type.Boolean(),

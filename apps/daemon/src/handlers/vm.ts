@@ -16,10 +16,7 @@ const mostPending = 1024;
 /** Seconds that a command in a guest may run when the caller names no limit. */
 const defaultExecSeconds = 3600;
 
-type VmHandlers = Pick<
-  Handlers,
-  'vm.create' | 'vm.list' | 'vm.show' | 'vm.start' | 'vm.shutdown' | 'vm.stop' | 'vm.destroy' | 'vm.exec' | 'vm.console'
->;
+type VmHandlers = Pick<Handlers, 'vm.create' | 'vm.list' | 'vm.show' | 'vm.start' | 'vm.shutdown' | 'vm.stop' | 'vm.destroy' | 'vm.exec'>;
 
 export function vmHandlers(services: Services): VmHandlers {
   const { inventory, hypervisors, engine, log } = services;
@@ -98,30 +95,6 @@ export function vmHandlers(services: Services): VmHandlers {
         .catch((error: unknown) => queue.push({ error: toNakhodaError(error).toBody() }))
         .finally(() => queue.end());
       return queue;
-    },
-
-    'vm.console': async ({ params, signal }) => {
-      const record = find(params.vm);
-      requireState(services, record, 'console');
-      const { vmid, name, hypervisor } = record.spec;
-      const { serial } = hypervisors.driver(hypervisor);
-      if (!serial)
-        throw new NakhodaError('vm.unsupported', {
-          message: `${hypervisor} has no serial console on this host.`,
-          hint: '`nakhoda host check` tells more.',
-        });
-      const { session, backlog } = await serial.open(quietContext(log, signal), { vmid });
-      // The caller may leave before the upgrade, which then never comes.
-      signal.addEventListener('abort', () => session.close(), { once: true });
-      return (socket) => {
-        if (backlog.length > 0) socket.send(backlog);
-        session.onData((data) => socket.send(data));
-        session.onClose(() => socket.close(1000, `${name} has stopped`));
-        socket.on('message', (data, isBinary) => {
-          if (isBinary && data instanceof Buffer) session.write(data);
-        });
-        socket.on('close', () => session.close());
-      };
     },
   };
 }

@@ -46,7 +46,9 @@ export type HandlerAnswer<Id extends EndpointId> =
       ? AsyncIterable<NakhodaEvent>
       : EndpointAnswer<Id> extends 'websocket'
         ? SocketHandler
-        : EndpointResult<Id>;
+        : EndpointAnswer<Id> extends 'png'
+          ? Uint8Array
+          : EndpointResult<Id>;
 
 export type Handler<Id extends EndpointId> = (request: HandlerRequest<Id>) => Promise<HandlerAnswer<Id>>;
 

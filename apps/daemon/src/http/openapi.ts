@@ -28,6 +28,7 @@ const contentTypes: Readonly<Record<NonNullable<Endpoint['answer']>, string>> = 
   ndjson: 'application/x-ndjson',
   sse: 'text/event-stream',
   html: 'text/html',
+  png: 'image/png',
   websocket: 'application/octet-stream',
 };
 

@@ -66,7 +66,9 @@ function addRoute(server: FastifyInstance, id: EndpointId, endpoint: Endpoint, h
           preHandler: async (request: FastifyRequest, reply: FastifyReply) => {
             if (!request.ws) return;
             const gone = new AbortController();
-            request.raw.socket.once('close', () => gone.abort(new Error('the caller has left')));
+            const leave = (): void => gone.abort(new Error('the caller has left'));
+            request.raw.socket.once('close', leave);
+            if (request.raw.socket.destroyed) leave();
             const attach = (await handler(handlerRequest(request, reply, AbortSignal.any([gone.signal, closing])))) as SocketHandler;
             socketHandlers.set(request, { attach, gone });
           },
@@ -132,6 +134,8 @@ function sendAnswer(endpoint: Endpoint, answer: unknown, request: FastifyRequest
       return stream('text/event-stream', eventLines(answer as AsyncIterable<NakhodaEvent>, { signal, onError }));
     case 'html':
       return reply.type('text/html; charset=utf-8').header('Content-Security-Policy', documentPolicy).send(answer);
+    case 'png':
+      return reply.type('image/png').send(answer);
     case 'task':
       return sendJson(reply.code(202), answer);
     case 'json':

@@ -14,6 +14,7 @@ const facts = {
     snapshots: null,
     serial: true,
     guest: null,
+    display: { vnc: { allowed: false }, screenshot: { allowed: false }, keyboard: { allowed: false } },
     nicBackends: ['tap' as const],
     diskFormat: 'qcow2' as const,
     pause: true,

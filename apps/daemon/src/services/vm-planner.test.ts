@@ -14,6 +14,7 @@ const facts: VmPlanFacts = {
     snapshots: null,
     serial: true,
     guest: null,
+    display: { vnc: { allowed: false }, screenshot: { allowed: false }, keyboard: { allowed: false } },
     nicBackends: ['tap'],
     diskFormat: 'qcow2',
     pause: true,

@@ -58,6 +58,8 @@ export interface QmpCommands {
   'system_reset': { arguments: None; result: None };
   'system_powerdown': { arguments: None; result: None };
   'set_link': { arguments: { name: string; up: boolean }; result: None };
+  'screendump': { arguments: { filename: string }; result: None };
+  'send-key': { arguments: { 'keys': { type: 'qcode'; data: string }[]; 'hold-time': number }; result: None };
   'transaction': { arguments: { actions: SnapshotAction[] }; result: None };
   'blockdev-add': { arguments: Record<string, unknown>; result: None };
   'blockdev-del': { arguments: { 'node-name': string }; result: None };
@@ -95,6 +97,8 @@ export const commandTimeoutMs: Partial<Record<keyof QmpCommands, number>> = {
   'migrate': 30_000,
   'migrate_cancel': 30_000,
   'migrate-incoming': 30_000,
+  // It waits for the next refresh of the screen, and writes megabytes.
+  'screendump': 10_000,
 };
 
 /** An event as QEMU sends it. */

@@ -30,6 +30,14 @@ export async function declaration(t: TestContext, bench: Bench): Promise<void> {
     assert.equal(driver.hotplug !== undefined, capabilities.hotplug.length > 0, 'hotplug');
     assert.equal(driver.serial !== undefined, capabilities.serial, 'serial');
     assert.equal(driver.guest !== undefined, capabilities.guest !== null, 'guest');
+    for (const [facet, verdict] of [
+      [driver.vnc, capabilities.display.vnc],
+      [driver.screen, capabilities.display.screenshot],
+      [driver.keyboard, capabilities.display.keyboard],
+    ] as const) {
+      assert.equal(facet !== undefined, verdict.allowed, JSON.stringify(capabilities.display));
+      assert.ok(verdict.allowed || verdict.reason, 'what is absent has no reason');
+    }
     assert.ok(capabilities.maxCores >= 1, 'maxCores');
     assert.ok(capabilities.minMemoryMiB <= capabilities.maxMemoryMiB, 'memory limits');
     assert.ok(capabilities.nicBackends.length > 0, 'no NIC backend');
@@ -55,6 +63,12 @@ export async function declaration(t: TestContext, bench: Bench): Promise<void> {
     if (driver.guest) {
       const exec = driver.guest.exec(ctx, { ...unknown, argv: ['true'], timeoutSeconds: 1, onStdout: () => {}, onStderr: () => {} });
       await rejectsWith('vm.not-found', exec, 'guest.exec');
+    }
+    if (driver.vnc) await rejectsWith('vm.not-found', driver.vnc.open(ctx, unknown), 'vnc.open');
+    if (driver.screen) await rejectsWith('vm.not-found', driver.screen.screenshot(ctx, unknown), 'screenshot');
+    if (driver.keyboard) {
+      await rejectsWith('vm.not-found', driver.keyboard.sendKeys(ctx, { ...unknown, keys: ['a'] }), 'sendKeys');
+      await rejectsWith('vm.not-found', driver.keyboard.typeText(ctx, { ...unknown, text: 'a' }), 'typeText');
     }
     if (driver.snapshots) {
       await rejectsWith('vm.not-found', driver.snapshots.list(ctx, unknown), 'snapshots.list');

@@ -5,6 +5,7 @@ import { Bench } from './bench.ts';
 import { crashes } from './crashes.ts';
 import { declaration } from './declaration.ts';
 import { definition } from './definition.ts';
+import { display, displayOfStopped } from './display.ts';
 import { guestCommands } from './guest-commands.ts';
 import { guestFacts } from './guest-facts.ts';
 import { guestFiles } from './guest-files.ts';
@@ -29,9 +30,11 @@ const chapters = [
   ['files in the guest', guestFiles],
   ['facts and orders of the guest', guestFacts],
   ['pause, reset, suspend', power],
+  ['screen and keyboard', display],
   ['snapshots of a running VM', liveSnapshots],
   ['restart of the daemon', reattachment],
   ['shutdown', shutdown],
+  ['screen and keyboard of a stopped VM', displayOfStopped],
   ['snapshots of a stopped VM', stoppedSnapshots],
   ['crashes', crashes],
   ['undefine', removal],

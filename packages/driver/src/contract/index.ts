@@ -4,3 +4,5 @@ export { machineSpec } from './machine-spec.ts';
 export type { MachineSpecOptions } from './machine-spec.ts';
 export { testContext } from './test-context.ts';
 export type { TestDriverContext } from './test-context.ts';
+export { readPng } from './read-png.ts';
+export { countColours, RfbViewer } from './rfb-viewer.ts';

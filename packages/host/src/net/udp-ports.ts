@@ -1,5 +1,7 @@
 import { createSocket } from 'node:dgram';
-import { readdir, readFile, readlink } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
+
+import { socketInodesOf } from './socket-inodes.ts';
 
 /** The local ports of rows in /proc/PID/net/udp whose socket is one of `inodes` (proc_pid_net(5)). */
 export function parseUdpPorts(table: string, inodes: ReadonlySet<string>): number[] {
@@ -17,13 +19,7 @@ export function parseUdpPorts(table: string, inodes: ReadonlySet<string>): numbe
 /** The IPv4 UDP ports that a process has bound; empty when it is gone or may not be looked at. */
 export async function udpPortsOf(pid: number): Promise<number[]> {
   try {
-    const inodes = new Set<string>();
-    for (const fd of await readdir(`/proc/${pid}/fd`)) {
-      const target = await readlink(`/proc/${pid}/fd/${fd}`).catch(() => '');
-      const inode = /^socket:\[(\d+)\]$/.exec(target)?.[1];
-      if (inode !== undefined) inodes.add(inode);
-    }
-    return parseUdpPorts(await readFile(`/proc/${pid}/net/udp`, 'utf8'), inodes);
+    return parseUdpPorts(await readFile(`/proc/${pid}/net/udp`, 'utf8'), await socketInodesOf(pid));
   } catch {
     return [];
   }

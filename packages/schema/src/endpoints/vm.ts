@@ -242,14 +242,4 @@ export const vmEndpoints = {
     permission: 'VM.GuestAgent.Unrestricted',
     summary: 'Run a command in the guest',
   }),
-  'vm.console': endpoint({
-    method: 'GET',
-    path: '/vms/:vm/console',
-    params: VmParams,
-    result: Type.Unknown(),
-    answer: 'websocket',
-    errors: ['vm.not-found', 'vm.wrong-state', 'vm.unsupported'],
-    permission: 'VM.Console',
-    summary: 'Open the serial console: binary frames both ways',
-  }),
 };
