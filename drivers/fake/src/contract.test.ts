@@ -20,6 +20,7 @@ driverContract({
     const makeDriver = (): FakeDriver => (latest = createFakeDriver({ persistPath }));
     return {
       makeDriver,
+      cable: { kind: 'none' },
       spec: (overrides = {}) =>
         machineSpec({ folder, vmid: nextVmid++, diskFormat: 'qcow2', hardware: fakeCapabilities.hardware, cdrom, overrides }),
       killMachine: async (vmid) => latest?.crash(vmid),

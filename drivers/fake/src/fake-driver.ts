@@ -18,6 +18,7 @@ import { FakeCore } from './fake-core.ts';
 import { deleteDisks, makeDisks } from './fake-disks.ts';
 import { FakeFaults } from './fake-faults.ts';
 import { exampleAddress, fakeGuest } from './fake-guest.ts';
+import { fakeHotplug } from './fake-hotplug.ts';
 import { fakeExecution, newMachine, statusOf } from './fake-machine.ts';
 import { fakePause, fakeReset, fakeSuspend } from './fake-power.ts';
 import { fakeSnapshots } from './fake-snapshots.ts';
@@ -61,6 +62,7 @@ export function createFakeDriver(options: FakeDriverOptions = {}): FakeDriver {
     pause: fakePause(core),
     reset: fakeReset(core),
     suspend: fakeSuspend(core),
+    hotplug: fakeHotplug(core),
     guest: fakeGuest(core, options.addressOf ?? exampleAddress),
     serial: {
       async open(ctx, { vmid }) {

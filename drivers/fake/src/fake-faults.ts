@@ -16,6 +16,7 @@ export type FakeCall =
   | 'reset'
   | 'suspend'
   | 'discard'
+  | 'change'
   | 'snapshots.take'
   | 'snapshots.list'
   | 'snapshots.rollback'

@@ -62,6 +62,13 @@ export async function definition(t: TestContext, bench: Bench): Promise<void> {
 
   await bench.promise(t, 'what asks the guest of a stopped VM is guest.not-running, or empty', call, () => stoppedGuest(bench));
 
+  const { hotplug } = driver;
+  if (hotplug) {
+    await bench.promise(t, 'nothing is plugged into a stopped VM', call, async () => {
+      await rejectsWith('vm.wrong-state', hotplug.change(ctx, { spec: bench.spec }), 'change');
+    });
+  }
+
   const good = await bench.harness.spec();
   for (const [what, bad] of badSpecs(good, driver.capabilities())) {
     await bench.promise(t, `a bad spec is refused with nothing left: ${what}`, call, async () => {

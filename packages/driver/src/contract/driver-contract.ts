@@ -9,6 +9,7 @@ import { guestCommands } from './guest-commands.ts';
 import { guestFacts } from './guest-facts.ts';
 import { guestFiles } from './guest-files.ts';
 import type { ContractHarness, DriverContractOptions } from './harness.ts';
+import { hotplug } from './hotplug.ts';
 import { liveSnapshots } from './live-snapshots.ts';
 import { power } from './power.ts';
 import { reattachment } from './reattachment.ts';
@@ -29,6 +30,7 @@ const chapters = [
   ['files in the guest', guestFiles],
   ['facts and orders of the guest', guestFacts],
   ['pause, reset, suspend', power],
+  ['changes of a running VM', hotplug],
   ['snapshots of a running VM', liveSnapshots],
   ['restart of the daemon', reattachment],
   ['shutdown', shutdown],
