@@ -24,6 +24,7 @@ import { taskHandlers } from './handlers/task.ts';
 import { vmChangeHandlers } from './handlers/vm-change.ts';
 import { vmImportHandlers } from './handlers/vm-import.ts';
 import { vmGuestHandlers } from './handlers/vm-guest.ts';
+import { vmDeviceHandlers } from './handlers/vm-devices.ts';
 import { vmHandlers } from './handlers/vm.ts';
 import { buildServer } from './http/build-server.ts';
 import type { Handlers } from './http/handlers.ts';
@@ -73,6 +74,7 @@ async function run(config: DaemonConfig): Promise<void> {
     ...sessionHandlers(login),
     ...vmHandlers(services),
     ...vmChangeHandlers(services),
+    ...vmDeviceHandlers(services),
     ...vmImportHandlers(services),
     ...vmGuestHandlers(services),
     ...snapshotHandlers(services),

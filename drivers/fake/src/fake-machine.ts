@@ -23,6 +23,10 @@ export interface FakeSnapshot {
   parent: string | null;
   description: string;
   createdAt: string;
+  /** Slots of the disks that the machine had. */
+  slots: string[];
+  /** Their images. */
+  paths: string[];
   disk: Files;
   memory: GuestMemory | null;
 }

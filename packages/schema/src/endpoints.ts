@@ -6,6 +6,7 @@ import { systemEndpoints } from './endpoints/system.ts';
 import { taskEndpoints } from './endpoints/task.ts';
 import { vmImportEndpoints } from './endpoints/vm-import.ts';
 import { vmGuestEndpoints } from './endpoints/vm-guest.ts';
+import { vmDeviceEndpoints } from './endpoints/vm-devices.ts';
 import { vmEndpoints } from './endpoints/vm.ts';
 
 /** Every endpoint, by its id. The id is the API's operation id and the handler's name. */
@@ -15,6 +16,7 @@ export const endpoints = {
   ...vmEndpoints,
   ...vmImportEndpoints,
   ...vmGuestEndpoints,
+  ...vmDeviceEndpoints,
   ...snapshotEndpoints,
   ...networkEndpoints,
   ...taskEndpoints,

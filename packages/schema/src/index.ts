@@ -18,6 +18,7 @@ export * from './describe-allowed.ts';
 export * from './endpoints/vm.ts';
 export * from './endpoints/vm-import.ts';
 export * from './endpoints/vm-guest.ts';
+export type * from './endpoints/vm-devices.ts';
 export * from './endpoints/network.ts';
 export * from './endpoints/task.ts';
 export * from './endpoints/system.ts';

@@ -9,6 +9,7 @@ import type { MachineSpec } from '../driver.ts';
 import { defaultNic } from '../hardware-defaults.ts';
 import { filesUnder, rejection, rejectsWith } from './assertions.ts';
 import type { Bench } from './bench.ts';
+import { diskChanges } from './disk-changes.ts';
 
 /** Making a VM known, and refusing what cannot be one. Leaves the machine defined and stopped. */
 export async function definition(t: TestContext, bench: Bench): Promise<void> {
@@ -38,6 +39,8 @@ export async function definition(t: TestContext, bench: Bench): Promise<void> {
     await driver.define(ctx, { spec: bench.spec });
     await bench.expectState('stopped', 'after the redefinition');
   });
+
+  await diskChanges(t, bench);
 
   await bench.promise(
     t,

@@ -33,6 +33,8 @@ export interface ContractHarness {
   leftovers(): Promise<string[]>;
   /** Removes the test's own folders. */
   dispose(): Promise<void>;
+  /** Bytes of the disk in an image. Default: as the header of a qcow2 or VDI image tells. */
+  imageBytes?(path: string): Promise<number>;
   limits?: Partial<ContractLimits>;
   /** Cores that a redefinition asks for. Default 2; 1 where a second would be too slow. */
   cores?: number;
