@@ -80,7 +80,13 @@ async function diskUuid(spec: MachineSpec, path: string, made: string[]): Promis
   const disk = spec.disks.find((candidate) => candidate.path === path);
   if (disk === undefined || !canWriteVdi(disk)) return null;
   made.push(path);
-  return writeVdi(path, disk.sizeBytes);
+  return writeVdi(path, disk.sizeBytes).catch((error: unknown) => {
+    throw new NakhodaError('storage.failed', {
+      message: `The disk ${disk.slot} could not be made: ${error instanceof Error ? error.message : String(error)}`,
+      hint: 'Check the folder, its permissions and the free space.',
+      cause: error,
+    });
+  });
 }
 
 /**
