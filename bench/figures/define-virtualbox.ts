@@ -106,5 +106,5 @@ async function makeByHand(byHand: VBoxManageByHand, folder: string, index: numbe
   await byHand(createStep(spec, `nakhoda-${vmid}`).args);
   await byHand(modifyArgs(spec));
   const observed = parseMachine(await readFile(machineFilePath(spec), 'utf8'));
-  for (const { args } of storageSteps(spec, { observed, mode: 'interpreter', existingImages: new Set() })) await byHand(args);
+  for (const { args } of storageSteps(spec, { observed, mode: 'interpreter', existingImages: new Map() })) await byHand(args);
 }

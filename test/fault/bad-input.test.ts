@@ -9,7 +9,7 @@ import { type DaemonProcess, startDaemon } from '../support/daemon-process.ts';
 let daemon: DaemonProcess;
 before(async () => {
   daemon = await startDaemon({ hypervisors: 'fake' });
-  await daemon.json('vm', 'create', 'taken', '--hypervisor', 'fake', '--vmid', '200');
+  await daemon.json('vm', 'create', 'taken', '--hypervisor', 'fake', '--vmid', '200', '--protection');
 });
 after(async () => daemon?.[Symbol.asyncDispose]());
 
@@ -38,6 +38,29 @@ const cases: [what: string, args: string[], exitCode: 1 | 2, code?: string][] = 
   ['an unknown hypervisor', [...create, 'other', '--hypervisor', 'xen'], 2],
   ['a hypervisor that this daemon has not', [...create, 'other', '--hypervisor', 'qemu'], 1, 'hypervisor.not-found'],
   ['no hypervisor', [...create, 'other'], 2],
+  ['a MAC of a group', [...create, 'other', ...fake, '--mac', '03:00:00:00:00:01'], 2],
+  ['a MAC and no network', [...create, 'other', ...fake, '--mac', '02:00:00:00:00:01'], 2, 'request.invalid'],
+  ['a disk for nobody', ['disk', 'add', 'nobody', '--size', '1'], 1, 'vm.not-found'],
+  ['a new disk of 0', ['disk', 'add', 'taken', '--size', '0'], 2],
+  ['a new disk of a negative size', ['disk', 'add', 'taken', '--size', '-1'], 2],
+  ['a new disk beyond the pool', ['disk', 'add', 'taken', '--size', '1000000'], 1, 'storage.too-large'],
+  ['a new disk of no size', ['disk', 'add', 'taken'], 2],
+  ['a new disk that is neither', ['disk', 'add', 'taken', '--size', '1', '--ssd', 'maybe'], 2],
+  ['a new disk on an unknown bus', ['disk', 'add', 'taken', '--size', '1', '--bus', 'floppy'], 2],
+  ['a disk to remove that is not there', ['disk', 'remove', 'taken', 'disk7'], 1, 'vm.device-not-found'],
+  ['a disk of a protected VM to remove', ['disk', 'remove', 'taken', 'disk0'], 1, 'vm.protected'],
+  ['a slot that is none', ['disk', 'remove', 'taken', '../disk0'], 2],
+  ["a NIC's slot for a disk", ['disk', 'resize', 'taken', 'net0', '--size', '9'], 2],
+  ['a disk to be cut', ['disk', 'resize', 'taken', 'disk0', '--size', '1'], 1, 'vm.spec-invalid'],
+  ['a disk to grow beyond the pool', ['disk', 'resize', 'taken', 'disk0', '--size', '1000000'], 1, 'storage.too-large'],
+  ['a change of a disk that changes nothing', ['disk', 'set', 'taken', 'disk0'], 2],
+  ['a NIC on an unknown network', ['nic', 'add', 'taken', '--network', 'nowhere'], 1, 'network.not-found'],
+  ['a NIC without a network', ['nic', 'add', 'taken'], 2],
+  ['a NIC with the MAC of a group', ['nic', 'add', 'taken', '--network', 'nowhere', '--mac', 'ff:ff:ff:ff:ff:ff'], 2],
+  ['a NIC with half a MAC', ['nic', 'add', 'taken', '--network', 'nowhere', '--mac', '02:00:00'], 2],
+  ['a NIC to change that is not there', ['nic', 'set', 'taken', 'net3', '--link', 'no'], 1, 'vm.device-not-found'],
+  ['a NIC to remove that is not there', ['nic', 'remove', 'taken', 'net0'], 1, 'vm.device-not-found'],
+  ['a NIC slot beyond the tenth', ['nic', 'remove', 'taken', 'net10'], 2],
   ['an unknown snapshot', ['snapshot', 'rollback', 'taken', 'none'], 1, 'snapshot.not-found'],
   ['memory of a stopped VM', ['snapshot', 'take', 'taken', 'one', '--memory'], 1, 'snapshot.needs-running'],
   ['an unknown network to delete', ['network', 'delete', 'nowhere'], 1, 'network.not-found'],

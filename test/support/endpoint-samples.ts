@@ -1,7 +1,15 @@
 import { endpoints, type Endpoint, type EndpointId } from '@nakhoda/schema';
 
 /** Values that fit the table's path parameters. */
-const samples: Readonly<Record<string, string>> = { vm: 'web', name: 'first', network: 'lab', task: 't1', node: 'local', id: 'abc' };
+const samples: Readonly<Record<string, string>> = {
+  vm: 'web',
+  name: 'first',
+  network: 'lab',
+  task: 't1',
+  node: 'local',
+  id: 'abc',
+  slot: 'disk0',
+};
 
 /** Every endpoint of the table, with an address that fits its parameters. A new one is included by itself. */
 export function everyEndpoint(): { id: EndpointId; endpoint: Endpoint; url: string }[] {

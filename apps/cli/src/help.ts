@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 
 const groups: readonly { readonly title: string; readonly words: readonly string[] }[] = [
   { title: 'Daemon', words: ['up', 'down', 'host'] },
-  { title: 'Virtual machines', words: ['vm', 'console', 'snapshot'] },
+  { title: 'Virtual machines', words: ['vm', 'disk', 'nic', 'console', 'snapshot'] },
   { title: 'Networks and storage', words: ['network', 'storage'] },
   { title: 'Tasks and access', words: ['task', 'token', 'password'] },
   { title: 'Experiment', words: ['lab'] },
@@ -23,6 +23,14 @@ const examples: Readonly<Record<string, string>> = {
   'vm revert': 'nakhoda vm revert web',
   'vm suspend': 'nakhoda vm suspend web',
   'vm destroy': 'nakhoda vm destroy web',
+  'disk list': 'nakhoda disk list web',
+  'disk add': 'nakhoda disk add web --size 20 --ssd yes',
+  'disk set': 'nakhoda disk set web disk1 --cache writeback --iops-limit 500',
+  'disk resize': 'nakhoda disk resize web disk0 --size 40',
+  'disk remove': 'nakhoda disk remove web disk1',
+  'nic add': 'nakhoda nic add web --network lab',
+  'nic set': 'nakhoda nic set web net0 --link no',
+  'nic remove': 'nakhoda nic remove web net1',
   'vm exec': 'nakhoda vm exec web -- ls -l /data',
   'vm guest': 'nakhoda vm guest web',
   'vm file read': 'nakhoda vm file read web /etc/hosts --out hosts',

@@ -1,7 +1,7 @@
 import type { EndpointId, EndpointResult, HostCheck, Network, Snapshot, Task } from '@nakhoda/schema';
 
 import { renderGuest } from './render-guest.ts';
-import { renderVm } from './render-vm.ts';
+import { renderDisks, renderNics, renderVm } from './render-vm.ts';
 import { snapshotTree } from './snapshot-tree.ts';
 import { bytes, duration, keyValues, mebibytes, moment, printable, textTable } from './text.ts';
 
@@ -36,6 +36,8 @@ const renderers: Renderers = {
   'vm.guest.thaw': ({ fileSystems }) => (fileSystems === 0 ? 'Nothing was frozen.' : `${fileSystems} file systems go on.`),
   'vm.type': ({ pressed }) => pressedText(pressed),
   'vm.keys': ({ pressed }) => pressedText(pressed),
+  'disk.list': renderDisks,
+  'nic.list': renderNics,
   'snapshot.list': (snapshots: Snapshot[]) => snapshotTree(snapshots).map(printable).join('\n'),
   'network.list': (networks) =>
     networks.length === 0

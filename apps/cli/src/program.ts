@@ -71,6 +71,8 @@ const nouns: Readonly<Record<string, string>> = {
   host: 'What this host can do',
   vm: 'Virtual machines',
   file: 'Files of a guest',
+  disk: 'Disks of a VM',
+  nic: 'Network cards of a VM',
   snapshot: 'Points in time of a VM',
   network: 'Networks that guests share',
   storage: 'Where disks and images are',

@@ -1,4 +1,4 @@
-import type { Vm, VmDisk } from '@nakhoda/schema';
+import type { Vm, VmDisk, VmNic } from '@nakhoda/schema';
 
 import { duration, keyValues, mebibytes, moment, printable, textTable } from './text.ts';
 
@@ -51,6 +51,27 @@ function processorText(vm: Vm): string {
   return `${count}, model ${vm.cpuModel}${limit}${shares}`;
 }
 
+/** The disks of a VM as a table. */
+export function renderDisks(disks: readonly VmDisk[]): string {
+  if (disks.length === 0) return 'The VM has no disk. Give it one: nakhoda disk add VM --size 10';
+  return textTable(
+    ['SLOT', 'SIZE', 'BUS', 'CACHE', 'SSD', 'DISCARD', 'IOPS', 'MB/S', 'VOLUME'],
+    disks.map((disk) => [
+      ...[disk.slot, `${disk.sizeGiB} GiB`, disk.bus, disk.cache, disk.ssd ? 'yes' : 'no', disk.discard ? 'yes' : 'no'],
+      ...[disk.iopsLimit > 0 ? String(disk.iopsLimit) : '-', disk.mbpsLimit > 0 ? String(disk.mbpsLimit) : '-', disk.volume],
+    ]),
+  );
+}
+
+/** The NICs of a VM as a table. */
+export function renderNics(nics: readonly VmNic[]): string {
+  if (nics.length === 0) return 'The VM has no NIC. Give it one: nakhoda nic add VM --network lab';
+  return textTable(
+    ['SLOT', 'NETWORK', 'MAC', 'MODEL', 'LINK'],
+    nics.map((nic) => [nic.slot, nic.network, nic.mac, nic.model, nic.linkUp ? 'up' : 'down']),
+  );
+}
+
 function diskText(disk: VmDisk): string {
   const limits = [disk.iopsLimit > 0 ? `${disk.iopsLimit} IOPS` : '', disk.mbpsLimit > 0 ? `${disk.mbpsLimit} MB/s` : ''];
   return [
@@ -88,8 +109,13 @@ function optionText(vm: Vm): string {
 
 function pendingText(vm: Vm): string | null {
   if (vm.pending.length === 0) return null;
-  const rows = vm.pending.map(({ field, running, wanted }) => [field, valueText(running), valueText(wanted)]);
-  return `Pending until the next start (nakhoda vm revert ${vm.name} takes it back)\n${textTable(['FIELD', 'RUNNING', 'WANTED'], rows)}`;
+  const rows = vm.pending.map(({ field, running, wanted, reason }) => [
+    field,
+    valueText(running),
+    valueText(wanted),
+    reason === undefined ? '-' : printable(reason),
+  ]);
+  return `Pending until the next start (nakhoda vm revert ${vm.name} takes it back)\n${textTable(['FIELD', 'RUNNING', 'WANTED', 'WHY NOT NOW'], rows)}`;
 }
 
 function valueText(value: unknown): string {

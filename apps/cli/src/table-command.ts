@@ -48,8 +48,13 @@ export function tableCommand(id: EndpointId, endpoint: PlainEndpoint): TableComm
         required,
         positional,
         label: positional ? name.toUpperCase() : `--${cli.flags?.[name] ?? kebab(name)}`,
-        // What is there already can be switched off as well as on.
-        placeholder: schema.type !== 'boolean' ? placeholderOf(name, schema) : endpoint.method === 'PATCH' ? 'yes|no' : null,
+        // What is there already, or by default, can be switched off as well as on.
+        placeholder:
+          schema.type !== 'boolean'
+            ? placeholderOf(name, schema)
+            : endpoint.method === 'PATCH' || cli.yesNo?.includes(name)
+              ? 'yes|no'
+              : null,
       };
     }),
   );

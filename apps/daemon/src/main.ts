@@ -27,6 +27,7 @@ import { vmChangeHandlers } from './handlers/vm-change.ts';
 import { vmImportHandlers } from './handlers/vm-import.ts';
 import { vmGuestHandlers } from './handlers/vm-guest.ts';
 import { vmConsoleHandlers } from './handlers/vm-console.ts';
+import { vmDeviceHandlers } from './handlers/vm-devices.ts';
 import { vmHandlers } from './handlers/vm.ts';
 import { buildServer, type Gate } from './http/build-server.ts';
 import type { Handlers } from './http/handlers.ts';
@@ -85,6 +86,7 @@ async function run(config: DaemonConfig): Promise<void> {
     ...sessionHandlers(login),
     ...vmHandlers(services),
     ...vmChangeHandlers(services),
+    ...vmDeviceHandlers(services),
     ...vmImportHandlers(services),
     ...vmGuestHandlers(services),
     ...vmConsoleHandlers(services, tickets),

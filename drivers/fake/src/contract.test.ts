@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { driverContract, machineSpec, testContext } from '@nakhoda/driver/contract';
 
 import { fakeCapabilities } from './fake-capabilities.ts';
+import { fakeImageSize } from './fake-disks.ts';
 import { createFakeDriver, type FakeDriver } from './fake-driver.ts';
 
 driverContract({
@@ -20,6 +21,8 @@ driverContract({
     const makeDriver = (): FakeDriver => (latest = createFakeDriver({ persistPath }));
     return {
       makeDriver,
+      cable: { kind: 'none' },
+      imageBytes: async (path) => fakeImageSize(path),
       spec: (overrides = {}) =>
         machineSpec({ folder, vmid: nextVmid++, diskFormat: 'qcow2', hardware: fakeCapabilities.hardware, cdrom, overrides }),
       killMachine: async (vmid) => latest?.crash(vmid),

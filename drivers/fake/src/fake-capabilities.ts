@@ -20,7 +20,7 @@ export const fakeCapabilities: Capabilities = {
   pause: true,
   reset: true,
   suspend: true,
-  hotplug: [],
+  hotplug: ['disks', 'nics', 'cdrom', 'linkUp', 'diskSize', 'memoryMiB', 'cores'],
   hardware: {
     maxSockets: 4,
     cpuModels: ['default', 'host', 'x86-64-v2-AES'],

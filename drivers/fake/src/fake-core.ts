@@ -31,21 +31,21 @@ export class FakeCore {
   readonly machines: FakeMachines;
   readonly events = new EventHub();
   readonly #latencyMs: number;
-  readonly #faults: FakeFaults;
+  readonly faults: FakeFaults;
   readonly #commands: Readonly<Record<string, GuestCommand>>;
   readonly #runs = new Map<number, FakeRun & { controller: AbortController }>();
 
   constructor(options: FakeCoreOptions) {
     this.machines = new FakeMachines(options.persistPath);
     this.#latencyMs = options.latencyMs;
-    this.#faults = options.faults;
+    this.faults = options.faults;
     this.#commands = { ...guestCommands, ...options.commands };
   }
 
   /** Where every call begins: its fault, then its latency. */
   async enter(call: FakeCall, ctx: DriverContext): Promise<void> {
     ctx.signal.throwIfAborted();
-    await this.#faults.meet(call, ctx.signal);
+    await this.faults.meet(call, ctx.signal);
     if (this.#latencyMs > 0) await delay(this.#latencyMs, undefined, { signal: ctx.signal });
   }
 

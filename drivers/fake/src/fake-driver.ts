@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 
@@ -19,8 +19,10 @@ import { fakeKeyboard, fakeScreen, fakeVnc } from './fake-display.ts';
 import { deleteDisks, makeDisks } from './fake-disks.ts';
 import { FakeFaults } from './fake-faults.ts';
 import { exampleAddress, fakeGuest } from './fake-guest.ts';
+import { fakeHotplug } from './fake-hotplug.ts';
 import { fakeExecution, newMachine, statusOf } from './fake-machine.ts';
 import { fakePause, fakeReset, fakeSuspend } from './fake-power.ts';
+import { refuseSnapshotDisks, refuseSnapshotImage } from './fake-snapshot-disks.ts';
 import { fakeSnapshots } from './fake-snapshots.ts';
 import type { GuestCommand } from './guest/guest-shell.ts';
 
@@ -62,6 +64,7 @@ export function createFakeDriver(options: FakeDriverOptions = {}): FakeDriver {
     pause: fakePause(core),
     reset: fakeReset(core),
     suspend: fakeSuspend(core),
+    hotplug: fakeHotplug(core),
     guest: fakeGuest(core, options.addressOf ?? exampleAddress),
     serial: {
       async open(ctx, { vmid }) {
@@ -100,11 +103,23 @@ export function createFakeDriver(options: FakeDriverOptions = {}): FakeDriver {
       if (known && isDeepStrictEqual(known.spec, spec)) return;
       if (known?.suspendedMemory) throw wrongState(spec.vmid, 'is to go on from memory on disk, so its definition cannot be changed');
       if (known?.memory) throw wrongState(spec.vmid, 'runs, so its definition cannot be changed');
+      if (known) refuseSnapshotDisks(known, spec);
       const made = makeDisks(spec);
       const machine = known ?? newMachine(spec);
       machine.spec = structuredClone(spec);
       machine.madeDisks = [...machine.madeDisks, ...made];
       core.machines.add(machine);
+    },
+
+    async deleteImage(ctx, { vmid, path }) {
+      await core.enter('deleteImage', ctx);
+      const machine = core.machines.get(vmid);
+      if (machine.spec.disks.some((disk) => disk.path === path)) throw wrongState(vmid, `has the disk ${path} still`);
+      if (!machine.madeDisks.includes(path)) return;
+      refuseSnapshotImage(machine, path);
+      rmSync(path, { force: true });
+      machine.madeDisks = machine.madeDisks.filter((one) => one !== path);
+      core.machines.save();
     },
 
     async undefine(ctx, { vmid }) {

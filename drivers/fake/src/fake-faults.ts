@@ -16,6 +16,8 @@ export type FakeCall =
   | 'reset'
   | 'suspend'
   | 'discard'
+  | 'change'
+  | 'deleteImage'
   | 'snapshots.take'
   | 'snapshots.list'
   | 'snapshots.rollback'
@@ -45,6 +47,8 @@ interface Fault {
 /** What a test wants to go wrong. A fault strikes before the call has done anything. */
 export class FakeFaults {
   readonly #faults = new Map<FakeCall, Fault>();
+  /** Fields that running VMs do not change, with the reason, by the names of the driver contract's `pending`. */
+  readonly refusals = new Map<string, string>();
 
   /** The next `times` calls fail with this error; all of them without `times`. */
   fail(call: FakeCall, error: NakhodaError, options: { times?: number } = {}): void {
@@ -59,6 +63,7 @@ export class FakeFaults {
   /** Everything works again, except for the calls that hang already. */
   clear(): void {
     this.#faults.clear();
+    this.refusals.clear();
   }
 
   /** Where a call meets its fault. */

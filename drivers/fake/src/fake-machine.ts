@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { MachineSpec, MachineStatus } from '@nakhoda/driver';
 import { NakhodaError } from '@nakhoda/schema';
 
+import { hardwareFiles } from './fake-hardware.ts';
 import { type Files, dataFolder, newFiles } from './guest/guest-files.ts';
 
 /** What a guest loses with its power. */
@@ -22,6 +23,10 @@ export interface FakeSnapshot {
   parent: string | null;
   description: string;
   createdAt: string;
+  /** Slots of the disks that the machine had. */
+  slots: string[];
+  /** Their images. */
+  paths: string[];
   disk: Files;
   memory: GuestMemory | null;
 }
@@ -65,8 +70,8 @@ export function powerOn(machine: FakeMachine): void {
   machine.memory = machine.suspendedMemory ?? {
     files: newFiles({
       '/etc/hostname': `${spec.name}\n`,
-      '/proc/meminfo': `MemTotal:       ${String(spec.memoryMiB * 1024 - 8192).padStart(8)} kB\n`,
       '/proc/sys/kernel/random/boot_id': `${randomUUID()}\n`,
+      ...hardwareFiles(spec),
     }),
     variables: { HOME: '/root', PATH: '/bin' },
     backlog: '',

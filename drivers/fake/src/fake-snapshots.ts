@@ -33,6 +33,8 @@ export function fakeSnapshots(core: FakeCore): SnapshotFacet {
         parent: machine.currentSnapshot,
         description,
         createdAt: new Date().toISOString(),
+        slots: machine.spec.disks.map(({ slot }) => slot),
+        paths: machine.spec.disks.map(({ path }) => path),
         disk: structuredClone(machine.disk),
         memory: memory ? structuredClone(machine.memory) : null,
       });
@@ -43,13 +45,14 @@ export function fakeSnapshots(core: FakeCore): SnapshotFacet {
     async list(ctx, { vmid }) {
       await core.enter('snapshots.list', ctx);
       const machine = core.machines.get(vmid);
-      return machine.snapshots.map(({ name, parent, description, createdAt, memory }): Snapshot => ({
+      return machine.snapshots.map(({ name, parent, description, createdAt, slots, memory }): Snapshot => ({
         name,
         parent,
         description,
         createdAt,
         memory: memory !== null,
         current: name === machine.currentSnapshot,
+        disks: slots,
       }));
     },
 

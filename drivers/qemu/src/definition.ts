@@ -5,7 +5,7 @@ import type { DriverContext, MachineSpec } from '@nakhoda/driver';
 import { NakhodaError } from '@nakhoda/schema';
 
 import { type Environment, sameSpec } from './environment.ts';
-import { exists, removeFile, temporaryImage } from './images.ts';
+import { exists, removeFile, temporaryImage, usesDiskError } from './images.ts';
 import { layeredSlots, memoryName, overlayName } from './layers.ts';
 import { machinePaths, ownFiles } from './machine-paths.ts';
 import { type MachineRecord, writeMachineRecord } from './machine-record.ts';
@@ -29,6 +29,10 @@ export async function createDefinition(
     if (await exists(disk.path)) await environment.images.check(disk, ctx.signal);
     else missing.push(disk);
   }
+  // Last of all that may fail before the record: a disk that was grown stays so.
+  const layered = layeredSlots(await readSnapshots(spec));
+  for (const disk of spec.disks)
+    if (!missing.includes(disk)) await environment.images.grow(disk, { held: layered.includes(disk.slot) }, ctx.signal);
   const madeDisks = [...new Set([...(previous?.madeDisks ?? []), ...missing.map((disk) => disk.path)])];
   const machineType = previous?.machineType ?? (await environment.machineType());
   const record: MachineRecord = { format: 1, spec, machineType, madeDisks };
@@ -78,11 +82,20 @@ async function refuseLostDisks({ spec: former }: Machine, spec: MachineSpec): Pr
     return String(disk && [directory, disk.path, disk.format]);
   };
   const lost = layeredSlots(await readSnapshots(former)).filter((slot) => place(former, slot) !== place(spec, slot));
-  if (lost.length === 0) return;
-  throw new NakhodaError('vm.wrong-state', {
-    message: `VM ${former.vmid} has snapshots of ${lost.join(', ')}, which would be lost with the disk.`,
-    hint: "Delete the VM's snapshots first.",
-  });
+  if (lost.length > 0) throw usesDiskError(lost.join(', '));
+}
+
+/** See `Driver.deleteImage`. */
+export async function deleteImage(machine: Machine, path: string): Promise<void> {
+  const { record } = machine;
+  const { vmid, disks } = record.spec;
+  if (disks.some((disk) => disk.path === path)) {
+    throw new NakhodaError('vm.wrong-state', { message: `VM ${vmid} has the disk ${path} still.`, hint: 'Take it from the VM first.' });
+  }
+  if (!record.madeDisks.includes(path)) return;
+  await removeFile(path);
+  machine.record = { ...record, madeDisks: record.madeDisks.filter((one) => one !== path) };
+  await writeMachineRecord(machine.record);
 }
 
 /** Deletes everything that the driver made for a VM, and its folders when nothing else is in them. */

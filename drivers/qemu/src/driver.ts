@@ -6,7 +6,7 @@ import { type Driver, type DriverContext, EventHub, type MachineSpec, type SpecP
 import { exec } from '@nakhoda/host';
 import { type Capabilities, NakhodaError, toNakhodaError } from '@nakhoda/schema';
 
-import { createDefinition, redefine, removeDefinition } from './definition.ts';
+import { createDefinition, deleteImage, redefine, removeDefinition } from './definition.ts';
 import { type Environment, newestMachineType } from './environment.ts';
 import { createGuestFacet, createSerialFacet } from './guest.ts';
 import { qemuHardware } from './hardware.ts';
@@ -141,6 +141,11 @@ export function createQemuDriver(options: QemuDriverOptions): Driver {
       if (known) await known.turns.run(() => redefine(environment, ctx, known, spec));
       else track(newMachine(await createDefinition(environment, ctx, spec, null), null));
       events.emit(spec.vmid, 'state');
+    },
+
+    async deleteImage(_ctx, { vmid, path }) {
+      const machine = await find(vmid);
+      await machine.turns.run(() => deleteImage(machine, path));
     },
 
     async undefine(ctx, { vmid }) {

@@ -19,6 +19,12 @@ export interface ImageTool {
   create(disk: MachineDisk, signal: AbortSignal): Promise<void>;
   /** @throws NakhodaError `storage.volume-refused` for anything but a qcow2 image that stands alone. */
   check(disk: MachineDisk, signal: AbortSignal): Promise<void>;
+  /**
+   * Makes an image that is not in use at least as large as its disk.
+   * @param held there are overlays over it, which would not grow with it
+   * @throws NakhodaError `vm.spec-invalid` for one that is larger; `snapshot.uses-disk` for one that is held
+   */
+  grow(disk: MachineDisk, options: { held: boolean }, signal: AbortSignal): Promise<void>;
   /** Makes an empty qcow2 image over another, which may be in use; what a crash in the middle leaves is `<path>.new`. */
   createOverlay(path: string, backing: ChainImage): Promise<void>;
   /** Merges the first image of a chain, none of which is in use for writing, into the second. The first stays as it is. */
@@ -76,6 +82,24 @@ export function createImageTool(program: string): ImageTool {
       });
     },
 
+    async grow(disk, { held }, signal) {
+      const { 'virtual-size': size = 0 } = await info(disk, signal);
+      if (size > wholeSectors(disk.sizeBytes)) throw smallerError(disk, size);
+      if (size >= disk.sizeBytes) return;
+      if (held) throw usesDiskError(disk.slot);
+      const argv = [program, 'resize', '-q', '-f', disk.format, '--', disk.path, String(disk.sizeBytes)];
+      try {
+        await exec(argv, { timeoutMs: 60_000, signal });
+      } catch (error) {
+        if (signal.aborted) throw error;
+        throw new NakhodaError('storage.failed', {
+          message: `The disk ${disk.slot} could not be grown: ${error instanceof Error ? error.message : String(error)}`,
+          hint: 'Check the folder, its permissions and the free space.',
+          cause: error,
+        });
+      }
+    },
+
     async createOverlay(path, backing) {
       const size = (await info(backing))['virtual-size'];
       if (size === undefined) throw new Error(`qemu-img does not tell the size of ${backing.path}.`);
@@ -115,6 +139,26 @@ function nested(chain: readonly ChainImage[]): Record<string, unknown> | null {
   if (!top) return null;
   const node = { driver: top.format, file: { driver: 'file', filename: top.path } };
   return top.format === 'qcow2' ? { ...node, backing: nested(below) } : node;
+}
+
+/** What QEMU makes of a size that ends within a sector. */
+function wholeSectors(bytes: number): number {
+  return Math.ceil(bytes / 512) * 512;
+}
+
+function smallerError({ slot, sizeBytes }: MachineDisk, size: number): NakhodaError {
+  return new NakhodaError('vm.spec-invalid', {
+    message: `The image of ${slot} has ${size} bytes, and is not made smaller: ${sizeBytes} bytes were asked for.`,
+    hint: 'Ask for at least what it has.',
+  });
+}
+
+/** What a change is refused with that a snapshot forbids. */
+export function usesDiskError(slot: string): NakhodaError {
+  return new NakhodaError('snapshot.uses-disk', {
+    message: `A snapshot has ${slot} as it is, so it can neither go nor grow.`,
+    hint: "Delete the VM's snapshots first.",
+  });
 }
 
 /** Removes a file if it is there; a path that leads through something other than folders names none. */

@@ -35,7 +35,7 @@ test('snapshots grow from the current one', () => {
   assert.deepEqual(shape(branch), { a: null, b: 'a', c: 'b', d: 'a' });
   assert.deepEqual(
     toSnapshots(branch).filter((snapshot) => snapshot.current),
-    [{ name: 'd', parent: 'a', description: '', createdAt: '2026-01-01T00:00:00.000Z', memory: false, current: true }],
+    [{ name: 'd', parent: 'a', description: '', createdAt: '2026-01-01T00:00:00.000Z', memory: false, current: true, disks: ['disk0'] }],
   );
 });
 

@@ -114,13 +114,14 @@ export function toSnapshots(store: SnapshotStore): Snapshot[] {
   return store.entries
     .filter((entry) => entry.status === 'ready')
     .toSorted((a, b) => a.createdAt.localeCompare(b.createdAt))
-    .map(({ name, parent, description, createdAt, memory, pause }) => ({
+    .map(({ name, parent, description, createdAt, memory, pause, disks }) => ({
       name,
       parent,
       description,
       createdAt,
       memory,
       current: name === store.current,
+      disks,
       ...(pause ? { pause: { ms: pause.ms, ...(pause.reason === undefined ? {} : { reason: pause.reason }) } } : {}),
     }));
 }

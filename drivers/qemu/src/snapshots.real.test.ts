@@ -58,7 +58,7 @@ test('layers of two disks: taken, rolled back to, merged while stopped and while
   assert.equal(await scribbled(spec), 'c');
   for (const { path } of spec.disks) await exec(['qemu-img', 'check', '-q', path]);
   await assert.rejects(driver.define(ctx, { spec: { ...spec, disks: spec.disks.slice(0, 1) } }), {
-    code: 'vm.wrong-state',
+    code: 'snapshot.uses-disk',
     message: /disk1/,
   });
   await remove(qemu, driver, vmid);

@@ -1,5 +1,5 @@
-import { access, mkdir, rm, rmdir } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { access, mkdir, readdir, rm, rmdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 
 import type { DriverContext, MachineSpec, MachineStatus } from '@nakhoda/driver';
 import { writeFileAtomic } from '@nakhoda/host';
@@ -17,6 +17,8 @@ import { machineFilePath, register } from './register.ts';
 import { removeRuntimeFiles } from './run-paths.ts';
 import { validateSpec } from './validate.ts';
 import { mediaLane, vmLane } from './vboxmanage.ts';
+import { wholeSectors } from './vdi-image.ts';
+import { vdiSize } from './vdi-size.ts';
 
 /** See `Driver.define`. */
 export async function define(parts: Parts, ctx: DriverContext, spec: MachineSpec): Promise<void> {
@@ -98,6 +100,7 @@ async function redefine(parts: Parts, ctx: DriverContext, known: KnownMachine, s
     return;
   }
   const before = known.spec;
+  await refuseDiskChanges(known, spec);
   const made: string[] = [];
   const apply = async (wanted: MachineSpec, signal?: AbortSignal): Promise<void> => {
     await writeFileAtomic(specPath(wanted.directory), JSON.stringify(wanted, null, 2));
@@ -108,10 +111,53 @@ async function redefine(parts: Parts, ctx: DriverContext, known: KnownMachine, s
     parts,
     () => apply(spec, ctx.signal),
     async () => {
-      await apply(before);
+      await apply(await withGrownDisks(before));
       for (const path of made) await removeImage(parts, spec.vmid, path);
     },
   );
+}
+
+/** Disks that were grown before something failed stay so: they are never cut. */
+async function withGrownDisks(spec: MachineSpec): Promise<MachineSpec> {
+  const size = async (path: string): Promise<number> => ((await exists(path)) ? ((await vdiSize(path)) ?? 0) : 0);
+  const disks = spec.disks.map(async (disk) => ({ ...disk, sizeBytes: Math.max(disk.sizeBytes, await size(disk.path)) }));
+  return { ...spec, disks: await Promise.all(disks) };
+}
+
+/** @throws NakhodaError `vm.spec-invalid` when a disk is to become smaller; `snapshot.uses-disk` when a snapshot may have one that is to go or to grow */
+async function refuseDiskChanges({ observed, spec: before }: KnownMachine, spec: MachineSpec): Promise<void> {
+  const held = (observed?.snapshots ?? []).length > 0;
+  for (const { slot, path, sizeBytes } of spec.disks) {
+    const size = (await exists(path)) ? await vdiSize(path) : null;
+    if (size === null) continue;
+    if (size > wholeSectors(sizeBytes)) {
+      throw new NakhodaError('vm.spec-invalid', {
+        message: `The image of ${slot} has ${size} bytes, and is not made smaller: ${sizeBytes} bytes were asked for.`,
+        hint: 'Ask for at least what it has.',
+      });
+    }
+    if (held && size < sizeBytes) throw usesDisk(slot);
+  }
+  const gone = before.disks.find((disk) => !spec.disks.some(({ slot, path }) => slot === disk.slot && path === disk.path));
+  if (held && gone) throw usesDisk(gone.slot);
+}
+
+function usesDisk(what: string): NakhodaError {
+  return new NakhodaError('snapshot.uses-disk', {
+    message: `The VM has snapshots, and VirtualBox lets ${what} neither go nor grow as long as one may have it.`,
+    hint: "Delete the VM's snapshots first.",
+  });
+}
+
+/** See `Driver.deleteImage`. */
+export async function deleteImage(parts: Parts, vmid: number, path: string): Promise<void> {
+  const { observed, spec } = await parts.machines.need(vmid);
+  if (spec.disks.some((disk) => disk.path === path)) {
+    throw new NakhodaError('vm.wrong-state', { message: `VM ${vmid} has the disk ${path} still.`, hint: 'Take it from the VM first.' });
+  }
+  if (dirname(path) !== spec.directory || !(await exists(path))) return;
+  if ((observed?.snapshots ?? []).length > 0) throw usesDisk(path);
+  await removeImage(parts, vmid, path);
 }
 
 /** While memory is saved, the machine must stay what that memory expects; only the host's side of its NICs may move. */
@@ -139,8 +185,8 @@ export async function alignNics(parts: Parts, signal: AbortSignal | undefined, s
 
 async function planStorage(parts: Parts, spec: MachineSpec): Promise<DefinitionStep[]> {
   const known = await parts.machines.need(spec.vmid);
-  const existing = new Set<string>();
-  for (const disk of spec.disks) if (await exists(disk.path)) existing.add(disk.path);
+  const existing = new Map<string, number | null>();
+  for (const disk of spec.disks) if (await exists(disk.path)) existing.set(disk.path, await vdiSize(disk.path));
   const { mode } = needExecution(parts.hostFacts());
   return storageSteps(spec, { observed: known.observed, mode, existingImages: existing });
 }
@@ -184,6 +230,10 @@ export async function undefine(parts: Parts, ctx: DriverContext, vmid: number): 
   await rm(known.folder, { recursive: true, force: true });
   // What is left is an image that was never attached, which VirtualBox would go on holding under its path.
   for (const disk of known.spec.disks) await removeImage(parts, vmid, disk.path);
+  // Likewise those of disks that the VM had once.
+  const { directory } = known.spec;
+  const kept = (await readdir(directory).catch(() => [])).filter((file) => /^disk-?\d+\.vdi$/u.test(file));
+  for (const file of kept) await removeImage(parts, vmid, join(directory, file));
   await removeRuntimeFiles(known.spec.runtimeDirectory);
   await rm(specPath(known.spec.directory), { force: true });
   for (const folder of [known.spec.directory, known.spec.runtimeDirectory]) await removeIfEmpty(folder);

@@ -71,9 +71,11 @@ const steps = (
   observed: ObservedMachine,
   options: { existing?: string[]; mode?: 'interpreter' | 'hardware' } = {},
 ): string[] =>
-  storageSteps(wanted, { observed, mode: options.mode ?? 'interpreter', existingImages: new Set(options.existing ?? []) }).map(({ args }) =>
-    args.join(' '),
-  );
+  storageSteps(wanted, {
+    observed,
+    mode: options.mode ?? 'interpreter',
+    existingImages: new Map((options.existing ?? []).map((path) => [path, null])),
+  }).map(({ args }) => args.join(' '));
 
 test('createvm names the machine by its vmid, and puts it into its own folder', () => {
   assert.deepEqual(createStep(spec, 'nakhoda-100').args, [
@@ -127,7 +129,7 @@ test('a new machine gets its drives and the images that are missing, in whole se
 });
 
 test('only steps that make images name them for the undoing', () => {
-  const made = storageSteps(spec, { observed: nothing, mode: 'interpreter', existingImages: new Set() }).flatMap(
+  const made = storageSteps(spec, { observed: nothing, mode: 'interpreter', existingImages: new Map() }).flatMap(
     ({ makes }) => makes ?? [],
   );
   assert.deepEqual(made, ['/srv/images/100/disk0.vdi']);

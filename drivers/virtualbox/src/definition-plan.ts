@@ -166,7 +166,12 @@ export function planControllers(drives: readonly PlannedDrive[]): { name: string
 /** The steps that bring drives and images of a registered machine in line with the spec. */
 export function storageSteps(
   spec: MachineSpec,
-  options: { observed: ObservedMachine | null; mode: Execution['mode']; existingImages: ReadonlySet<string> },
+  options: {
+    observed: ObservedMachine | null;
+    mode: Execution['mode'];
+    /** Bytes of each image that exists, by its path; null where they are not known. */
+    existingImages: ReadonlyMap<string, number | null>;
+  },
 ): DefinitionStep[] {
   const all = planDrives(spec, options.mode);
   const observed = options.observed?.attachments ?? [];
@@ -194,6 +199,12 @@ export function storageSteps(
       media: true,
       makes: disk.path,
     }));
+  const grow = spec.disks
+    .filter((disk) => (options.existingImages.get(disk.path) ?? Infinity) < disk.sizeBytes)
+    .map((disk) => ({
+      args: ['modifymedium', 'disk', disk.path, '--resizebyte', String(wholeSectors(disk.sizeBytes))],
+      media: true,
+    }));
   const attach = all
     .filter(
       ({ place, type, path }) => !observed.some((found) => samePlace(found, place) && found.type === type && found.baseLocation === path),
@@ -202,7 +213,7 @@ export function storageSteps(
       attachStep(spec.uuid, place, ['--type', type === 'DVD' ? 'dvddrive' : 'hdd', '--medium', path ?? 'emptydrive']),
     );
   const places = all.map(({ place }) => place);
-  return [...controllerSteps(spec.uuid, options.observed, places), ...detach, ...create, ...attach];
+  return [...controllerSteps(spec.uuid, options.observed, places), ...detach, ...create, ...grow, ...attach];
 }
 
 function samePlace(a: Place, b: Place): boolean {

@@ -79,7 +79,7 @@ test('the file says all that the driver plans: nothing is left for modifyvm, nor
       const { xml, rest } = documentOf(machine, mode);
       assert.deepEqual(rest, []);
       const observed = parseMachine(xml);
-      const existingImages = new Set(machine.disks.map(({ path }) => path));
+      const existingImages = new Map(machine.disks.map(({ path }) => [path, null]));
       assert.deepEqual(storageSteps(machine, { observed, mode, existingImages }), []);
       assert.deepEqual([observed?.cores, observed?.memoryMiB], [machine.cores, machine.memoryMiB]);
       assert.deepEqual(

@@ -28,7 +28,7 @@ async function makeStepByStep(spec: MachineSpec): Promise<void> {
   await host.vboxManage(createStep(spec, `nakhoda-${spec.vmid}`).args);
   await host.vboxManage(modifyArgs(spec));
   const observed = parseMachine(await readFile(machineFilePath(spec), 'utf8'));
-  for (const { args } of storageSteps(spec, { observed, mode: 'interpreter', existingImages: new Set() })) await host.vboxManage(args);
+  for (const { args } of storageSteps(spec, { observed, mode: 'interpreter', existingImages: new Map() })) await host.vboxManage(args);
 }
 
 /** The file as VirtualBox writes it, without what differs between two machines anyhow. */

@@ -7,7 +7,7 @@ import type { VirtualBoxRuntime } from '@nakhoda/host';
 
 import { capabilitiesOf } from './capabilities.ts';
 import { Consoles } from './consoles.ts';
-import { define, undefine } from './define.ts';
+import { define, deleteImage, undefine } from './define.ts';
 import { createGuest, createSerial } from './guest.ts';
 import { waitForFormerCalls } from './former-calls.ts';
 import { readHostFacts } from './host-facts.ts';
@@ -96,6 +96,7 @@ export function createVirtualBoxDriver(options: VirtualBoxDriverOptions): Driver
       return machine === null ? null : (await machines.view(machine)).status;
     },
     define: (ctx, { spec }) => oneAtATime(spec.vmid, () => define(parts, ctx, spec)),
+    deleteImage: (_ctx, { vmid, path }) => oneAtATime(vmid, () => deleteImage(parts, vmid, path)),
     undefine: (ctx, { vmid }) => oneAtATime(vmid, () => undefine(parts, ctx, vmid)),
     start: (ctx, { vmid }) => oneAtATime(vmid, () => start(parts, ctx, vmid)),
     // Not in the queue: power must come off during a start that takes too long.

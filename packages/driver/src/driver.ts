@@ -156,8 +156,17 @@ export interface Driver {
   /**
    * Makes the VM known to the hypervisor and creates its missing disks, or brings a stopped VM's
    * definition in line with the spec. Undoes what it made when it fails.
+   * An image that is smaller than its disk's `sizeBytes` is grown; one that is larger is never cut
+   * (`vm.spec-invalid`). A disk that is not in the spec any more goes from the VM, and its image stays.
+   * @throws NakhodaError `snapshot.uses-disk` when a snapshot has a disk that is to go or to grow
    */
   define(ctx: DriverContext, options: { spec: MachineSpec }): Promise<void>;
+  /**
+   * Deletes the image of a disk that the VM had and has no more. What is gone already, or was never made by the
+   * driver, is left alone. The VM may run.
+   * @throws NakhodaError `vm.wrong-state` when the VM has the disk still; `snapshot.uses-disk` when a snapshot has it
+   */
+  deleteImage(ctx: DriverContext, options: { vmid: number; path: string }): Promise<void>;
   /** Forgets a stopped VM and deletes everything in its two folders that the driver made. */
   undefine(ctx: DriverContext, options: { vmid: number }): Promise<void>;
   /** Returns when the guest's processors run. A failed start leaves the VM stopped, with the reason. */

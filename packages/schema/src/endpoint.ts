@@ -10,6 +10,8 @@ export type Permission =
   | 'VM.Audit'
   | 'VM.Allocate'
   | 'VM.Config'
+  | 'VM.Config.Disk'
+  | 'VM.Config.Network'
   | 'VM.PowerMgmt'
   | 'VM.Console'
   | 'VM.GuestAgent.Audit'
@@ -34,6 +36,8 @@ export interface CliCommand {
   readonly flags?: Readonly<Record<string, string>>;
   /** The task's log tells what a person should read: it is printed as it comes. */
   readonly showLog?: true;
+  /** Fields whose flag takes `yes` or `no` instead of being a switch. Those of a `PATCH` all do. */
+  readonly yesNo?: readonly string[];
 }
 
 /** One record of the table that the routes, `openapi.json`, the client and the command line are made from. */

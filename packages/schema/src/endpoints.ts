@@ -7,6 +7,7 @@ import { taskEndpoints } from './endpoints/task.ts';
 import { vmImportEndpoints } from './endpoints/vm-import.ts';
 import { vmGuestEndpoints } from './endpoints/vm-guest.ts';
 import { vmConsoleEndpoints } from './endpoints/vm-console.ts';
+import { vmDeviceEndpoints } from './endpoints/vm-devices.ts';
 import { vmEndpoints } from './endpoints/vm.ts';
 
 /** Every endpoint, by its id. The id is the API's operation id and the handler's name. */
@@ -17,6 +18,7 @@ export const endpoints = {
   ...vmImportEndpoints,
   ...vmGuestEndpoints,
   ...vmConsoleEndpoints,
+  ...vmDeviceEndpoints,
   ...snapshotEndpoints,
   ...networkEndpoints,
   ...taskEndpoints,

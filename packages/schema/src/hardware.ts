@@ -28,6 +28,13 @@ export const nicModels = ['virtio', 'e1000', 'e1000e', 'rtl8139', 'vmxnet3', 'pc
 export const NicModel = Type.Enum(nicModels, { description: 'network card: virtio, e1000, e1000e, rtl8139, vmxnet3, pcnet' });
 export type NicModel = (typeof nicModels)[number];
 
+/** A NIC's address: unicast, so that its first pair is even. Upper case is taken and kept in lower case. */
+export const MacAddress = Type.String({
+  pattern: '^[0-9A-Fa-f][02468ACEace](:[0-9A-Fa-f]{2}){5}$',
+  maxLength: 17,
+  description: 'a unicast MAC address: six pairs of hexadecimal digits with colons, the first pair even, such as 02:4e:4b:00:00:01',
+});
+
 export const displayNames = ['none', 'std', 'virtio', 'qxl', 'vmware'] as const;
 export const DisplayName = Type.Enum(displayNames, { description: 'graphics card: none, std, virtio, qxl, vmware' });
 export type DisplayName = (typeof displayNames)[number];

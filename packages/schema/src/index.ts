@@ -19,6 +19,7 @@ export * from './endpoints/vm.ts';
 export * from './endpoints/vm-import.ts';
 export * from './endpoints/vm-guest.ts';
 export * from './endpoints/vm-console.ts';
+export type * from './endpoints/vm-devices.ts';
 export * from './endpoints/network.ts';
 export * from './endpoints/task.ts';
 export * from './endpoints/system.ts';

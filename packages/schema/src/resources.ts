@@ -84,6 +84,7 @@ export const PendingChange = Type.Object(
     field: Type.String({ description: 'a field of the VM, for example memoryMiB, disks.disk1 or nics.net0.model' }),
     running: Type.Unknown({ description: 'what the present run has; null for a device that it has not' }),
     wanted: Type.Unknown({ description: 'what the next start brings; null for a device that goes' }),
+    reason: Type.Optional(Type.String({ description: 'why the present run could not take it' })),
   },
   closed,
 );
@@ -129,6 +130,9 @@ export const Snapshot = Type.Object(
         },
         closed,
       ),
+    ),
+    disks: Type.Optional(
+      Type.Array(Type.String(), { description: 'slots of the disks that are part of it; where it is absent, all may be' }),
     ),
   },
   closed,

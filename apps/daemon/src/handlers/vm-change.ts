@@ -1,12 +1,12 @@
-import { NakhodaError, type Task, type VmAction } from '@nakhoda/schema';
+import type { Task, VmAction } from '@nakhoda/schema';
 
 import type { HandlerRequest, Handlers } from '../http/handlers.ts';
 import { requireOrder, type VmOrder } from '../sagas/vm-order.ts';
 import { requireState } from '../sagas/vm-steps.ts';
 import type { Services } from '../services/context.ts';
-import { touchesMachine } from '../services/pending-changes.ts';
 import { planChangedVm } from '../services/plans.ts';
 import type { VmRecord } from '../services/vm-record.ts';
+import { refuseChange } from './refuse-change.ts';
 import { userOf } from './user-of.ts';
 
 /** All orders take nothing but the VM. */
@@ -37,10 +37,7 @@ export function vmChangeHandlers(services: Services): ChangeHandlers {
       const record = inventory.resolve(request.params.vm);
       const after = await planChangedVm(services, record, request.body);
       const { vmid, name } = record.spec;
-      if (touchesMachine(record, after)) {
-        refuse(record, 'set');
-        if (inventory.status(vmid)?.suspended) throw suspendedError(name);
-      }
+      await refuseChange(services, record, after);
       return engine.start('vm.set', { vmid, name, before: record, after }, userOf(request));
     },
     'vm.revert': async (request) => {
@@ -54,11 +51,4 @@ export function vmChangeHandlers(services: Services): ChangeHandlers {
     'vm.suspend': order('suspend'),
     'vm.discard': order('discard'),
   };
-}
-
-function suspendedError(name: string): NakhodaError {
-  return new NakhodaError('vm.wrong-state', {
-    message: `${name} is suspended: its memory on disk fits its present hardware only.`,
-    hint: `Start it and shut it down, or throw its memory away: nakhoda vm discard ${name}`,
-  });
 }

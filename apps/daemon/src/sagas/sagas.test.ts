@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { basename } from 'node:path';
 import { test } from 'node:test';
 
 import { defaultDisk, defaultHardware, defaultNic, fixedHardware } from '@nakhoda/driver';
@@ -16,7 +17,8 @@ import { snapshotDeleteSaga, snapshotRollbackSaga, snapshotTakeSaga } from './sn
 import { vmCreateSaga } from './vm-create.ts';
 import { type VmOrder, vmOrderSaga } from './vm-order.ts';
 import { vmDestroySaga, vmStartSaga, vmStopSaga } from './vm-power.ts';
-import { vmRevertSaga, vmSetSaga } from './vm-set.ts';
+import { vmRevertSaga } from './vm-revert.ts';
+import { vmSetSaga } from './vm-set.ts';
 
 /**
  * Every saga with a fault at every place: each step fails before and after its work, each undo fails once, the daemon
@@ -52,13 +54,39 @@ const record: VmRecord = {
 };
 const target = { vmid: 100, name: 'demo' };
 
-type Prepare = 'nothing' | 'network' | 'stopped' | 'running' | 'paused' | 'suspended' | 'pending' | 'snapshot';
+type Prepare =
+  | 'nothing'
+  | 'network'
+  | 'stopped'
+  | 'running'
+  | 'paused'
+  | 'suspended'
+  | 'pending'
+  | 'snapshot'
+  | 'second'
+  | 'second running';
 
 const larger = {
-  spec: { ...record.spec, name: 'other', memoryMiB: 256, notes: 'grown' },
+  spec: { ...record.spec, name: 'other', memoryMiB: 256, sockets: 2, notes: 'grown' },
   attachments: record.attachments,
   cdromPath: null,
 };
+
+/** With a second disk, a second NIC, or both. */
+const withDisk = {
+  ...record,
+  spec: {
+    ...record.spec,
+    disks: [...record.spec.disks, { ...record.spec.disks[0]!, slot: 'disk1', volume: 'local:images/100/disk-1.qcow2' }],
+  },
+};
+const withNic = {
+  ...record,
+  spec: { ...record.spec, nics: [...record.spec.nics, { ...record.spec.nics[0]!, slot: 'net1', mac: '02:4e:4b:00:00:02' }] },
+  attachments: { net0: { kind: 'none' as const }, net1: { kind: 'none' as const } },
+};
+const both = { ...withNic, spec: { ...withNic.spec, disks: withDisk.spec.disks } };
+const grown = { ...record, spec: { ...record.spec, disks: record.spec.disks.map((disk) => ({ ...disk, sizeGiB: 2 })) } };
 
 /** Brings a fresh core to where the saga under test begins, by the sagas themselves. */
 async function prepare(core: TestCore, level: Prepare): Promise<void> {
@@ -71,7 +99,8 @@ async function prepare(core: TestCore, level: Prepare): Promise<void> {
   if (level === 'nothing') return;
   await run('network.create', { spec: network });
   if (level === 'network') return;
-  await run('vm.create', { record, start: level !== 'stopped' });
+  const isSecond = level === 'second' || level === 'second running';
+  await run('vm.create', { record: isSecond ? both : record, start: !['stopped', 'second'].includes(level) });
   if (level === 'paused') await run('vm.pause', target);
   if (level === 'suspended') await run('vm.suspend', target);
   if (level === 'pending') await run('vm.set', { ...target, before: record, after: larger });
@@ -82,13 +111,15 @@ async function world(core: TestCore): Promise<object> {
   const { inventory, networks, store } = core.services;
   const ctx = quietContext(() => undefined);
   return {
-    records: inventory.records().map(({ spec, active }) => [spec, active?.spec]),
+    records: inventory.records().map(({ spec, active, discarded }) => [spec, active?.spec, discarded]),
     states: inventory.records().map(({ spec }) => inventory.state(spec.vmid)),
     keys: (await store.list('')).map((entry) => entry.key),
     networks: networks.specs().map((spec) => spec.name),
     host: core.networkHost.present(),
     machines: (await core.driver.list(ctx)).map(({ vmid, state, suspended }) => ({ vmid, state, suspended })),
     memory: core.driver.specOf(100)?.memoryMiB,
+    disks: core.driver.specOf(100)?.disks.map(({ path, ...disk }) => ({ ...disk, file: basename(path) })),
+    nics: core.driver.specOf(100)?.nics,
     snapshots: (await core.driver.snapshots?.list(ctx, { vmid: 100 }).catch(() => []))?.map((one) => one.name),
     files: await core.imageFiles(),
   };
@@ -160,9 +191,36 @@ Object.assign(cases, {
   'vm.start of a suspended VM': { make: vmStartSaga, input: target, level: 'suspended' },
   'vm.set of a stopped VM': { make: vmSetSaga, input: { ...target, before: record, after: larger }, level: 'stopped' },
   'vm.set of a running VM': { make: vmSetSaga, input: { ...target, before: record, after: larger }, level: 'running' },
+  'adding a disk to a stopped VM': { make: vmSetSaga, input: { ...target, before: record, after: withDisk }, level: 'stopped' },
+  'adding a disk to a running VM': { make: vmSetSaga, input: { ...target, before: record, after: withDisk }, level: 'running' },
+  'adding a NIC to a stopped VM': { make: vmSetSaga, input: { ...target, before: record, after: withNic }, level: 'stopped' },
+  'adding a NIC to a running VM': { make: vmSetSaga, input: { ...target, before: record, after: withNic }, level: 'running' },
+  ...Object.fromEntries(
+    (['second', 'second running'] as const).flatMap((level): [string, Case][] => {
+      const state = level === 'second' ? 'a stopped VM' : 'a running VM';
+      const pointOfNoReturn = 'delete the images of removed disks';
+      return [
+        [
+          `removing a disk from ${state}`,
+          { make: vmSetSaga, input: { ...target, before: both, after: withNic, discard: ['disk-1.qcow2'] }, level, pointOfNoReturn },
+        ],
+        [
+          `removing a disk from ${state} and keeping its image`,
+          { make: vmSetSaga, input: { ...target, before: both, after: withNic }, level },
+        ],
+        [`removing a NIC from ${state}`, { make: vmSetSaga, input: { ...target, before: both, after: withDisk }, level }],
+      ];
+    }),
+  ),
+  ...Object.fromEntries(
+    (['stopped', 'running'] as const).map((level): [string, Case] => [
+      `growing a disk of a ${level} VM`,
+      { make: vmSetSaga, input: { ...target, before: record, after: grown }, level, pointOfNoReturn: 'bring the machine in line' },
+    ]),
+  ),
   'vm.revert': {
     make: vmRevertSaga,
-    input: { ...target, before: { ...larger, active: { spec: record.spec, attachments: record.attachments, cdromPath: null } } },
+    input: { ...target, before: { ...larger, active: { ...record, spec: { ...record.spec, memoryMiB: 256 } } } },
     level: 'pending',
   },
 });

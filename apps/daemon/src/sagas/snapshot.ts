@@ -3,6 +3,7 @@ import { NakhodaError } from '@nakhoda/schema';
 import type { TaskKind } from '@nakhoda/tasks';
 
 import type { Services } from '../services/context.ts';
+import { refusePendingDisks } from '../services/snapshot-disks.ts';
 import type { VmInput } from './vm-power.ts';
 import { requireRecord, requireState } from './vm-steps.ts';
 
@@ -38,7 +39,9 @@ export function snapshotTakeSaga(services: Services): TaskKind<SnapshotInput & {
       {
         name: 'look whether the name is free',
         do: async (ctx) => {
-          requireState(services, requireRecord(services, vmid), 'snapshot-take');
+          const record = requireRecord(services, vmid);
+          requireState(services, record, 'snapshot-take');
+          refusePendingDisks(record);
           const present = await requireSnapshots(services, vmid).list(ctx, { vmid });
           if (present.some((other) => other.name === snapshot)) {
             throw new NakhodaError('snapshot.name-taken', {

@@ -5,8 +5,9 @@ import type { Step } from '@nakhoda/tasks';
 
 import { writeCloudInitFile } from '../services/cloud-init-file.ts';
 import type { Services } from '../services/context.ts';
-import { defineMachine } from './define-machine.ts';
 import type { VmRecord } from '../services/vm-record.ts';
+import { defineMachine } from './define-machine.ts';
+import { deleteDiscarded } from './delete-discarded.ts';
 
 /** The VM's record. @throws NakhodaError `vm.not-found` when it went away while the task was queued */
 export function requireRecord(services: Services, vmid: number): VmRecord {
@@ -25,6 +26,15 @@ export function requireState(services: Services, record: VmRecord, action: VmAct
     message: `${name} (${vmid}) is ${state}, and ${action} is not possible in that state.`,
     hint: wrongStateHint(action, name, state),
     details: { vmid, state, action },
+  });
+}
+
+/** @throws NakhodaError `vm.wrong-state` when the VM's memory lies on disk */
+export function requireNotSuspended({ inventory }: Services, { spec }: VmRecord): void {
+  if (!inventory.status(spec.vmid)?.suspended) return;
+  throw new NakhodaError('vm.wrong-state', {
+    message: `${spec.name} is suspended: its memory on disk fits its present hardware only.`,
+    hint: `Start it and shut it down, or throw its memory away: nakhoda vm discard ${spec.name}`,
   });
 }
 
@@ -61,13 +71,16 @@ export function startSteps<I>(services: Services, vmid: number): Step<I, object>
         const { active, ...wanted } = requireRecord(services, vmid);
         (ctx.state as StartState).suspended = inventory.status(vmid)?.suspended ?? false;
         // Memory on disk fits the machine that it was written of, and no other.
-        if (!active || inventory.status(vmid)?.suspended) {
+        if (inventory.status(vmid)?.suspended) {
           // Somebody may have deleted it; it is easily made.
           await writeCloudInitFile((active ?? wanted).spec, config.folders);
           return;
         }
-        await defineMachine(services, ctx, wanted);
-        await inventory.replace(wanted);
+        if (active) {
+          await defineMachine(services, ctx, wanted);
+          await inventory.replace(wanted);
+        } else await writeCloudInitFile(wanted.spec, config.folders);
+        await deleteDiscarded(services, ctx, vmid);
       },
     },
     {

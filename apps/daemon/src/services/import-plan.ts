@@ -25,7 +25,7 @@ const mostDevices = 10;
 /**
  * A foreign machine and its disks, as they were found, to the spec of the new VM. Pure.
  * @param images what each of the machine's disks is, in the same order
- * @param takenMacs MAC addresses of all VMs; one that is taken is replaced by a new one
+ * A MAC address that is taken is replaced by a new one.
  * @param freshMac gives a MAC address of our own for the n-th NIC
  * @throws NakhodaError as `planVm` does
  */
@@ -33,7 +33,7 @@ export function planImport(
   request: VmImport,
   machine: ForeignMachine,
   images: readonly DiskImage[],
-  facts: VmPlanFacts & { takenMacs: ReadonlySet<string>; freshMac(index: number): string },
+  facts: VmPlanFacts & { freshMac(index: number): string },
 ): ImportPlan {
   const left = [...machine.left];
   const { hardware, diskFormat } = facts.capabilities;

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
@@ -8,9 +7,9 @@ import { matchesName, NakhodaError, type VmImport, VmName } from '@nakhoda/schem
 
 import type { Services } from './context.ts';
 import { type ImportedDisk, planImport } from './import-plan.ts';
+import { freshMacBytes, macAddress } from './mac-addresses.ts';
 import { planFacts, promiseRecord } from './plans.ts';
 import { defaultCores, defaultMemoryMiB } from './vm-defaults.ts';
-import { macAddress } from './vm-planner.ts';
 import type { VmRecord } from './vm-record.ts';
 
 /** A description longer than this is none. */
@@ -25,7 +24,7 @@ export async function planNewImport(
   services: Services,
   request: VmImport,
 ): Promise<{ record: VmRecord; disks: ImportedDisk[]; left: string[] }> {
-  const { hypervisors, inventory } = services;
+  const { hypervisors } = services;
   const driver = await hypervisors.usable(request.hypervisor);
   const machine = await readSource(request);
   const images: DiskImage[] = [];
@@ -33,11 +32,7 @@ export async function planNewImport(
   const facts = await planFacts(services, driver);
   const plan = planImport(request, machine, images, {
     ...facts,
-    takenMacs: new Set(inventory.records().flatMap(({ spec }) => spec.nics.map(({ mac }) => mac))),
-    freshMac: () => {
-      const [a = 0, b = 0, c = 0] = randomBytes(3);
-      return macAddress([a, b, c]);
-    },
+    freshMac: () => macAddress(freshMacBytes(facts.takenMacs)),
   });
   return { record: await promiseRecord(services, driver, plan.spec, null), disks: plan.disks, left: plan.left };
 }

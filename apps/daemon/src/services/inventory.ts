@@ -1,10 +1,12 @@
 import type { MachineStatus } from '@nakhoda/driver';
+import { Mutex } from '@nakhoda/host';
 import { allowsAction, type Lease, NakhodaError, toNakhodaError, type Verdict, type Vm, vmActions, type VmState } from '@nakhoda/schema';
 import type { Store } from '@nakhoda/store';
 
 import { shownCloudInit } from './cloud-init-settings.ts';
 import type { EventBus } from './event-bus.ts';
 import { type Hypervisors, quietContext } from './hypervisors.ts';
+import { refuseTakenMacs } from './mac-addresses.ts';
 import { pendingChanges } from './pending-changes.ts';
 import { completeRecord, runningPlan, vmKey, vmNameKey, type VmRecord } from './vm-record.ts';
 
@@ -19,9 +21,9 @@ export interface Inventory {
   byVmid(vmid: number): VmRecord | undefined;
   state(vmid: number): VmState;
   view(record: VmRecord): Vm;
-  /** Writes the record and its name in one transaction. @throws NakhodaError `vm.name-taken` or `vm.vmid-taken` */
+  /** Writes the record and its name in one transaction. @throws NakhodaError `vm.name-taken`, `vm.vmid-taken`, `vm.mac-taken` */
   add(record: VmRecord): Promise<void>;
-  /** Puts the record in the place of the present one of its vmid, and publishes it. @throws NakhodaError `vm.name-taken` */
+  /** Puts the record in the place of the present one of its vmid, and publishes it. @throws NakhodaError `vm.name-taken`, `vm.mac-taken` */
   replace(record: VmRecord): Promise<void>;
   /** What was observed last; undefined before the first look. */
   status(vmid: number): MachineStatus | undefined;
@@ -48,6 +50,8 @@ export function createInventory(options: {
   const now = options.now ?? Date.now;
   const records = new Map<number, VmRecord>();
   const promisedVmids = new Set<number>();
+  /** One at a time, so that of two that want one MAC address only one gets it. */
+  const writing = new Mutex();
   const statuses = new Map<number, MachineStatus & { observedAt: string }>();
   const transitions = new Map<number, 'starting' | 'stopping'>();
   const addresses = new Map<string, string>();
@@ -167,71 +171,75 @@ export function createInventory(options: {
       });
     },
 
-    async add(record) {
-      const { vmid, name } = record.spec;
-      promisedVmids.delete(vmid);
-      const present = await store.get(vmKey(vmid));
-      // The same step repeated after a crash: its own record is there already.
-      if (present && (present.value as VmRecord).spec.uuid === record.spec.uuid) {
+    add: (record) =>
+      writing.run(async () => {
+        const { vmid, name } = record.spec;
+        promisedVmids.delete(vmid);
+        const present = await store.get(vmKey(vmid));
+        // The same step repeated after a crash: its own record is there already.
+        if (present && (present.value as VmRecord).spec.uuid === record.spec.uuid) {
+          records.set(vmid, record);
+          return;
+        }
+        if (present)
+          throw new NakhodaError('vm.vmid-taken', {
+            message: `vmid ${vmid} belongs to another VM.`,
+            hint: 'Try again, or choose another number.',
+          });
+        refuseTakenMacs(record, records.values());
+        try {
+          await store.transact({
+            if: [
+              { key: vmKey(vmid), revision: 0 },
+              { key: vmNameKey(name), revision: 0 },
+            ],
+            then: [
+              { op: 'put', key: vmKey(vmid), value: record },
+              { op: 'put', key: vmNameKey(name), value: vmid },
+            ],
+          });
+        } catch (error) {
+          if (!(error instanceof NakhodaError) || error.code !== 'store.conflict') throw error;
+          throw new NakhodaError('vm.name-taken', {
+            message: `A VM called ${name} was made at the same moment.`,
+            hint: 'Choose another name.',
+            cause: error,
+          });
+        }
         records.set(vmid, record);
-        return;
-      }
-      if (present)
-        throw new NakhodaError('vm.vmid-taken', {
-          message: `vmid ${vmid} belongs to another VM.`,
-          hint: 'Try again, or choose another number.',
-        });
-      try {
-        await store.transact({
-          if: [
-            { key: vmKey(vmid), revision: 0 },
-            { key: vmNameKey(name), revision: 0 },
-          ],
-          then: [
-            { op: 'put', key: vmKey(vmid), value: record },
-            { op: 'put', key: vmNameKey(name), value: vmid },
-          ],
-        });
-      } catch (error) {
-        if (!(error instanceof NakhodaError) || error.code !== 'store.conflict') throw error;
-        throw new NakhodaError('vm.name-taken', {
-          message: `A VM called ${name} was made at the same moment.`,
-          hint: 'Choose another name.',
-          cause: error,
-        });
-      }
-      records.set(vmid, record);
-    },
+      }),
 
-    async replace(record) {
-      const { vmid, name } = record.spec;
-      const present = await store.get(vmKey(vmid));
-      const before = (present?.value as VmRecord | undefined)?.spec.name ?? name;
-      const renamed = vmNameKey(before) !== vmNameKey(name);
-      try {
-        await store.transact({
-          if: [{ key: vmKey(vmid), revision: present?.revision ?? 0 }, ...(renamed ? [{ key: vmNameKey(name), revision: 0 }] : [])],
-          then: [
-            { op: 'put', key: vmKey(vmid), value: record },
-            ...(renamed
-              ? ([
-                  { op: 'delete', key: vmNameKey(before) },
-                  { op: 'put', key: vmNameKey(name), value: vmid },
-                ] as const)
-              : []),
-          ],
-        });
-      } catch (error) {
-        if (!(error instanceof NakhodaError) || error.code !== 'store.conflict' || !renamed) throw error;
-        throw new NakhodaError('vm.name-taken', {
-          message: `A VM called ${name} was made at the same moment.`,
-          hint: 'Choose another name.',
-          cause: error,
-        });
-      }
-      records.set(vmid, record);
-      publish(vmid);
-    },
+    replace: (record) =>
+      writing.run(async () => {
+        const { vmid, name } = record.spec;
+        const present = await store.get(vmKey(vmid));
+        const before = (present?.value as VmRecord | undefined)?.spec.name ?? name;
+        const renamed = vmNameKey(before) !== vmNameKey(name);
+        refuseTakenMacs(record, records.values());
+        try {
+          await store.transact({
+            if: [{ key: vmKey(vmid), revision: present?.revision ?? 0 }, ...(renamed ? [{ key: vmNameKey(name), revision: 0 }] : [])],
+            then: [
+              { op: 'put', key: vmKey(vmid), value: record },
+              ...(renamed
+                ? ([
+                    { op: 'delete', key: vmNameKey(before) },
+                    { op: 'put', key: vmNameKey(name), value: vmid },
+                  ] as const)
+                : []),
+            ],
+          });
+        } catch (error) {
+          if (!(error instanceof NakhodaError) || error.code !== 'store.conflict' || !renamed) throw error;
+          throw new NakhodaError('vm.name-taken', {
+            message: `A VM called ${name} was made at the same moment.`,
+            hint: 'Choose another name.',
+            cause: error,
+          });
+        }
+        records.set(vmid, record);
+        publish(vmid);
+      }),
 
     status: (vmid) => statuses.get(vmid),
 

@@ -8,7 +8,7 @@ import type { Store } from '@nakhoda/store';
 
 import type { EventBus } from './event-bus.ts';
 import type { NetworkHost } from './network-host.ts';
-import { runningPlan, type VmRecord } from './vm-record.ts';
+import { runningPlan, type VmPlan, type VmRecord } from './vm-record.ts';
 
 /** How long a network that was found right counts as right for a VM that starts, in milliseconds: the reconciler's period, and some. */
 const trustedMs = 20_000;
@@ -38,12 +38,21 @@ export interface Networks {
    */
   bringUp(ctx: DriverContext, spec: NetworkSpec, unless?: () => boolean): Promise<void>;
   takeDown(ctx: DriverContext, spec: NetworkSpec): Promise<void>;
-  /** Chooses how a new VM's NICs will reach their networks, and promises it the ports. Changes nothing on the host. */
-  planAttachments(record: Omit<VmRecord, 'attachments'>, backends: Capabilities['nicBackends']): Promise<VmRecord['attachments']>;
+  /**
+   * Chooses how a VM's NICs will reach their networks, and promises it the ports. Changes nothing on the host.
+   * @param kept attachments that NICs have already, by slot; they stay
+   */
+  planAttachments(
+    record: Omit<VmRecord, 'attachments'>,
+    backends: Capabilities['nicBackends'],
+    kept?: VmRecord['attachments'],
+  ): Promise<VmRecord['attachments']>;
   /** Makes the host's side of each NIC. Idempotent. For `unless` see `bringUp`. */
   attach(ctx: DriverContext, record: VmRecord, unless?: () => boolean): Promise<void>;
   /** Removes the host's side of each NIC. Idempotent. For `unless` see `bringUp`. */
   detach(ctx: DriverContext, record: VmRecord, unless?: () => boolean): Promise<void>;
+  /** Removes the host's side of some of a plan's NICs. Idempotent. */
+  detachNics(ctx: DriverContext, plan: VmPlan, slots: readonly string[]): Promise<void>;
   /** Addresses on every network, by lease and by ARP. */
   leases(): Promise<Lease[]>;
 }
@@ -189,17 +198,15 @@ export function createNetworks(options: {
         return host.remove(ctx, spec);
       }),
 
-    planAttachments: (record, backends) =>
+    planAttachments: (record, backends, kept = {}) =>
       planning.run(async () => {
         const { vmid, nics } = record.spec;
-        const others = new Map([...promised, ...options.records().map((other) => [other.spec.vmid, other.attachments] as const)]);
-        others.delete(vmid);
-        const running = options.records().flatMap((other) => Object.values(other.active?.attachments ?? {}));
-        const inUse = [...[...others.values()].flatMap((attachments) => Object.values(attachments)), ...running];
+        const recorded = options.records().flatMap(({ attachments, active }) => [attachments, active?.attachments ?? {}]);
+        const inUse = [...promised.values(), ...recorded].flatMap((attachments) => Object.values(attachments));
         const planned: VmRecord['attachments'] = {};
         for (const { slot, network } of nics) {
           const inUseByNow = [...inUse, ...Object.values(planned)];
-          planned[slot] = await host.plan({ vmid, slot, network: resolve(network), backends, inUse: inUseByNow });
+          planned[slot] = kept[slot] ?? (await host.plan({ vmid, slot, network: resolve(network), backends, inUse: inUseByNow }));
         }
         promised.set(vmid, planned);
         return planned;
@@ -232,6 +239,13 @@ export function createNetworks(options: {
         await each(record, (attachment, spec, slot) => host.detach(ctx, { attachment, network: spec, vmid: record.spec.vmid, slot }));
       }),
 
+    detachNics: (ctx, plan, slots) =>
+      withKeyedLock(nicsTurn(plan), () =>
+        each(plan, async (attachment, spec, slot) => {
+          if (slots.includes(slot)) await host.detach(ctx, { attachment, network: spec, vmid: plan.spec.vmid, slot });
+        }),
+      ),
+
     async leases() {
       const all = await Promise.all([...specs.values()].map((spec) => host.addresses(spec)));
       return all.flat();
@@ -240,4 +254,4 @@ export function createNetworks(options: {
 }
 
 const networkTurn = (name: string): string => `host side of network ${name}`;
-const nicsTurn = ({ spec }: VmRecord): string => `host side of VM ${spec.vmid}`;
+const nicsTurn = ({ spec }: VmPlan): string => `host side of VM ${spec.vmid}`;

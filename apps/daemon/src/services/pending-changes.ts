@@ -51,5 +51,16 @@ export function touchesMachine(before: VmPlan, after: VmPlan): boolean {
 
 /** What the next start of the VM will bring; nothing for one that does not run. Pure. */
 export function pendingChanges(record: VmRecord, alive: boolean): PendingChange[] {
-  return alive && record.active ? machineChanges(record.active.spec, record.spec) : [];
+  const { active } = record;
+  if (!alive || !active) return [];
+  return machineChanges(active.spec, record.spec).map((change) => {
+    const reason = reasonOf(change.field, active.reasons ?? {});
+    return reason === undefined ? change : { ...change, reason };
+  });
+}
+
+/** A driver tells the reason for a field, or for the whole device that has it. */
+function reasonOf(field: string, reasons: Record<string, string>): string | undefined {
+  const device = field.split('.').slice(0, 2).join('.');
+  return reasons[field] ?? reasons[device];
 }

@@ -7,6 +7,7 @@ import { NakhodaError, type NetworkCreate, type NetworkSpec, type VmCreate, type
 
 import type { Services } from './context.ts';
 import { quietContext } from './hypervisors.ts';
+import { freshMacBytes, takenMacs } from './mac-addresses.ts';
 import { planVmSet } from './vm-change.ts';
 import { planVm, type VmPlanFacts } from './vm-planner.ts';
 import { toMachineSpec, type VmPlan, type VmRecord } from './vm-record.ts';
@@ -29,8 +30,8 @@ export async function planNewVm(services: Services, request: VmCreate): Promise<
 /** What the planners of new VMs have to know, observed now. */
 export async function planFacts({ inventory, networks, config }: Services, driver: Driver): Promise<VmPlanFacts> {
   const pool = await poolUsage(config.folders.images);
-  const [a = 0, b = 0, c = 0] = randomBytes(3);
   const records = inventory.records();
+  const [a, b, c] = freshMacBytes(takenMacs(records));
   return {
     node: config.node,
     capabilities: driver.capabilities(),
@@ -41,6 +42,7 @@ export async function planFacts({ inventory, networks, config }: Services, drive
     hostMemoryMiB: Math.floor(totalmem() / 1024 ** 2),
     uuid: randomUUID(),
     macBytes: [a, b, c],
+    takenMacs: takenMacs(records),
     now: new Date().toISOString(),
   };
 }
@@ -64,7 +66,7 @@ export async function promiseRecord(services: Services, driver: Driver, spec: Vm
 }
 
 /** @throws NakhodaError `vm.spec-invalid` with the first fault that the driver finds */
-function requireValid({ config }: Services, driver: Driver, plan: VmPlan): void {
+export function requireValid({ config }: Services, driver: Driver, plan: VmPlan): void {
   const [problem] = driver.validate(toMachineSpec(plan, config.folders));
   if (!problem) return;
   throw new NakhodaError('vm.spec-invalid', {

@@ -81,7 +81,8 @@ test('a crashed VM is restarted when its policy says so, and only then', async (
 });
 
 test('a running VM is changed at its next start; a protected one is not destroyed', async () => {
-  await using core = await openTestCore();
+  const faults = new FakeFaults();
+  await using core = await openTestCore({ faults });
   const { services, driver } = core;
   const vmid = await make(core, 'web', { protection: true });
   const run = async (kind: string, input: object): Promise<string> => {
@@ -92,9 +93,10 @@ test('a running VM is changed at its next start; a protected one is not destroye
   assert.equal(await run('vm.start', {}), 'succeeded');
   const before = services.inventory.byVmid(vmid)!;
   const after = { ...before, spec: { ...before.spec, memoryMiB: 96 } };
+  faults.refusals.set('memoryMiB', 'The guest keeps it.');
   assert.equal(await run('vm.set', { before, after }), 'succeeded');
   const { pending } = services.inventory.view(services.inventory.byVmid(vmid)!);
-  assert.deepEqual(pending, [{ field: 'memoryMiB', running: 64, wanted: 96 }]);
+  assert.deepEqual(pending, [{ field: 'memoryMiB', running: 64, wanted: 96, reason: 'The guest keeps it.' }]);
   assert.equal(driver.specOf(vmid)?.memoryMiB, 64);
   assert.equal(await run('vm.set', { before, after: { ...before, spec: { ...before.spec, cores: 2 } } }), 'store.conflict');
 

@@ -2,7 +2,7 @@ import type { VmSet, VmSpec } from '@nakhoda/schema';
 import { NakhodaError } from '@nakhoda/schema';
 
 import { planCloudInitSettings, withoutCloudInit } from './cloud-init-settings.ts';
-import type { VmPlan, VmRecord } from './vm-record.ts';
+import { imageFile, type VmPlan, type VmRecord } from './vm-record.ts';
 
 /** What the planner of a change has to know; all of it observed before. */
 export interface ChangeFacts {
@@ -50,20 +50,28 @@ export function planVmSet({ spec, attachments, cdromPath }: VmRecord, request: V
  */
 export function changedRecord(record: VmRecord, plan: VmPlan, options: { alive: boolean; touches: boolean }): VmRecord {
   const active = record.active ?? (options.touches ? planOf(record) : undefined);
-  return { ...plan, ...(options.alive && active ? { active } : {}) };
+  return {
+    ...planOf(plan),
+    ...(options.alive && active ? { active } : {}),
+    ...(record.discarded ? { discarded: record.discarded } : {}),
+  };
 }
 
-function planOf({ spec, attachments, cdromPath }: VmRecord): VmPlan {
+/** A record's plan alone. Pure. */
+export function planOf({ spec, attachments, cdromPath }: VmPlan): VmPlan {
   return { spec, attachments, cdromPath };
 }
 
 /** The record with its pending changes taken back; what is in force at once, such as notes, stays. Pure. */
 export function revertedRecord(record: VmRecord): VmRecord {
-  const { active } = record;
+  const { active, discarded = [] } = record;
   if (!active) return record;
+  const used = new Set(active.spec.disks.map(({ volume }) => imageFile(volume)));
+  const left = discarded.filter((file) => !used.has(file));
   const { name, autostart, startOrder, startDelaySeconds, crashPolicy, protection, notes, tags, folder } = record.spec;
   return {
-    ...active,
+    ...planOf(active),
+    ...(left.length > 0 ? { discarded: left } : {}),
     // The hypervisor knows it under its former name until the next start.
     ...(name === active.spec.name ? {} : { active }),
     spec: { ...active.spec, name, autostart, startOrder, startDelaySeconds, crashPolicy, protection, notes, tags, folder },

@@ -33,6 +33,7 @@ const facts: VmPlanFacts = {
   hostMemoryMiB: 4096,
   passwordHash: null,
   uuid: '11111111-2222-4333-8444-555555555555',
+  takenMacs: new Set<string>(),
   macBytes: [1, 2, 255],
   now: '2026-01-01T00:00:00.000Z',
 };

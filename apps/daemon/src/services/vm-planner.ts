@@ -4,6 +4,7 @@ import type { Capabilities, HypervisorId, VmCreate, VmSpec } from '@nakhoda/sche
 import { NakhodaError } from '@nakhoda/schema';
 
 import { planCloudInitSettings } from './cloud-init-settings.ts';
+import { chooseMac } from './mac-addresses.ts';
 import { defaultCores, defaultDiskGiB, defaultMemoryMiB, defaultOptions } from './vm-defaults.ts';
 
 /** What the planner has to know of the world; all of it observed before. */
@@ -19,6 +20,8 @@ export interface VmPlanFacts {
   /** Of the request's `ciPassword`; null for an empty one, and where it names none. */
   passwordHash?: string | null;
   uuid: string;
+  /** MAC addresses of all VMs of both hypervisors. */
+  takenMacs: ReadonlySet<string>;
   /** Three random bytes for each NIC's MAC address. */
   macBytes: readonly [number, number, number];
   now: string;
@@ -45,6 +48,12 @@ export function planVm(request: VmCreate, facts: VmPlanFacts): VmSpec {
     throw new NakhodaError('network.not-found', {
       message: `There is no network called ${request.network}.`,
       hint: `Make it first: nakhoda network create ${request.network} --cidr 10.77.0.0/24 --dhcp`,
+    });
+  }
+  if (request.mac !== undefined && request.network === undefined) {
+    throw new NakhodaError('request.invalid', {
+      message: 'A MAC address is given, and no network: the VM would have no NIC.',
+      hint: 'Name the network too: --network lab',
     });
   }
   const memoryMiB = request.memoryMiB ?? defaultMemoryMiB;
@@ -81,7 +90,7 @@ export function planVm(request: VmCreate, facts: VmPlanFacts): VmSpec {
             {
               slot: 'net0',
               network: request.network,
-              mac: macAddress(facts.macBytes),
+              mac: chooseMac(request.mac, facts),
               ...defaultNic(hardware),
               ...(request.nicModel === undefined ? {} : { model: request.nicModel }),
             },
@@ -138,9 +147,4 @@ function checkLimits(wanted: { cores: number; memoryMiB: number; hypervisor: Hyp
       hint: `Choose --cores between 1 and ${maxCores}.`,
     });
   }
-}
-
-/** Locally administered unicast; `02:4e:4b` marks Nakhoda's ("NK"). */
-export function macAddress(bytes: readonly [number, number, number]): string {
-  return ['02', '4e', '4b', ...bytes.map((byte) => byte.toString(16).padStart(2, '0'))].join(':');
 }

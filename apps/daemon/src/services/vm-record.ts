@@ -16,13 +16,21 @@ export interface VmPlan {
   cdromPath: string | null;
 }
 
+/** What the present run has, where that is not what is wanted. */
+export interface ActivePlan extends VmPlan {
+  /** Why the run did not take a change, by the field's name in the API. */
+  reasons?: Record<string, string>;
+}
+
 /** What the store keeps of a VM under `vms/<vmid>`: what is wanted. */
 export interface VmRecord extends VmPlan {
   /**
-   * What the present run was started with, where that is not what is wanted now. The next start brings the machine
-   * in line and removes it.
+   * What the present run was started with, and took since, where that is not what is wanted now. The next start
+   * brings the machine in line and removes it.
    */
-  active?: VmPlan;
+  active?: ActivePlan;
+  /** File names of images of disks that were removed, to be deleted as soon as no run has them. */
+  discarded?: string[];
 }
 
 export const vmKey = (vmid: number): string => `vms/${String(vmid).padStart(9, '0')}`;
@@ -37,6 +45,11 @@ export function vmFolders(folders: DataFolders, vmid: number): { directory: stri
 /** The plan that the VM's present run has, or its next start will have when it does not run. Pure. */
 export function runningPlan(record: VmRecord): VmPlan {
   return record.active ?? record;
+}
+
+/** The name of a volume's file in the VM's folder. Pure. */
+export function imageFile(volume: string): string {
+  return volume.slice(volume.lastIndexOf('/') + 1);
 }
 
 /** A plan in the form that drivers take: names resolved to paths. Pure. @throws NakhodaError `vm.spec-invalid` for impossible cloud-init data */
@@ -54,7 +67,7 @@ export function toMachineSpec({ spec, attachments, cdromPath }: VmPlan, folders:
     ...own,
     disks: spec.disks.map(({ volume, sizeGiB, ...disk }) => ({
       ...disk,
-      path: join(own.directory, volume.slice(volume.lastIndexOf('/') + 1)),
+      path: join(own.directory, imageFile(volume)),
       sizeBytes: sizeGiB * 1024 ** 3,
     })),
     cdrom: cdromPath,
@@ -74,7 +87,7 @@ function hardwareOf(spec: VmSpec): ReturnType<typeof defaultHardware> {
 
 /** A record as the store has it, with what an earlier version did not know yet filled in by its defaults. Pure. */
 export function completeRecord(stored: VmRecord, capabilities: Capabilities): VmRecord {
-  const complete = (plan: VmPlan): VmPlan => {
+  const complete = <Plan extends VmPlan>(plan: Plan): Plan => {
     const { hardware } = capabilities;
     const spec = {
       ...defaultHardware(hardware),

@@ -9,6 +9,7 @@ import type { MachineSpec } from '../driver.ts';
 import { defaultNic } from '../hardware-defaults.ts';
 import { filesUnder, rejection, rejectsWith } from './assertions.ts';
 import type { Bench } from './bench.ts';
+import { diskChanges } from './disk-changes.ts';
 
 /** Making a VM known, and refusing what cannot be one. Leaves the machine defined and stopped. */
 export async function definition(t: TestContext, bench: Bench): Promise<void> {
@@ -39,6 +40,8 @@ export async function definition(t: TestContext, bench: Bench): Promise<void> {
     await bench.expectState('stopped', 'after the redefinition');
   });
 
+  await diskChanges(t, bench);
+
   await bench.promise(
     t,
     'two VMs are told apart, one can go without the other; define makes folders that are missing',
@@ -61,6 +64,13 @@ export async function definition(t: TestContext, bench: Bench): Promise<void> {
   );
 
   await bench.promise(t, 'what asks the guest of a stopped VM is guest.not-running, or empty', call, () => stoppedGuest(bench));
+
+  const { hotplug } = driver;
+  if (hotplug) {
+    await bench.promise(t, 'nothing is plugged into a stopped VM', call, async () => {
+      await rejectsWith('vm.wrong-state', hotplug.change(ctx, { spec: bench.spec }), 'change');
+    });
+  }
 
   const good = await bench.harness.spec();
   for (const [what, bad] of badSpecs(good, driver.capabilities())) {

@@ -10,6 +10,7 @@ import { guestCommands } from './guest-commands.ts';
 import { guestFacts } from './guest-facts.ts';
 import { guestFiles } from './guest-files.ts';
 import type { ContractHarness, DriverContractOptions } from './harness.ts';
+import { hotplug } from './hotplug.ts';
 import { liveSnapshots } from './live-snapshots.ts';
 import { power } from './power.ts';
 import { reattachment } from './reattachment.ts';
@@ -31,6 +32,7 @@ const chapters = [
   ['facts and orders of the guest', guestFacts],
   ['pause, reset, suspend', power],
   ['screen and keyboard', display],
+  ['changes of a running VM', hotplug],
   ['snapshots of a running VM', liveSnapshots],
   ['restart of the daemon', reattachment],
   ['shutdown', shutdown],

@@ -1,6 +1,6 @@
 import type { HypervisorId } from '@nakhoda/schema';
 
-import type { Driver, MachineSpec } from '../driver.ts';
+import type { Driver, MachineSpec, NicAttachment } from '../driver.ts';
 
 /** How long this hypervisor may take on the slowest host it is tested on. All in seconds. */
 export interface ContractLimits {
@@ -33,9 +33,13 @@ export interface ContractHarness {
   leftovers(): Promise<string[]>;
   /** Removes the test's own folders. */
   dispose(): Promise<void>;
+  /** Bytes of the disk in an image. Default: as the header of a qcow2 or VDI image tells. */
+  imageBytes?(path: string): Promise<number>;
   limits?: Partial<ContractLimits>;
   /** Cores that a redefinition asks for. Default 2; 1 where a second would be too slow. */
   cores?: number;
+  /** What the first NIC of `spec()` is attached to, where that gives it a link. Default: it has none, and links are not tried. */
+  cable?: NicAttachment;
 }
 
 export interface DriverContractOptions {

@@ -3,6 +3,7 @@ import type { TestContext } from 'node:test';
 
 import { rejection, rejectsWith } from './assertions.ts';
 import type { Bench } from './bench.ts';
+import { snapshotDisks } from './disk-changes.ts';
 import { disksOnly } from './live-snapshots.ts';
 import { expectTree, tree } from './snapshot-tree.ts';
 
@@ -74,6 +75,8 @@ export async function stoppedSnapshots(t: TestContext, bench: Bench): Promise<vo
       await expectTree(bench, 'after delete', branches, 'right');
     }
   });
+
+  await snapshotDisks(t, bench);
 
   await bench.promise(t, 'deleting the current one makes its parent current; what is gone is snapshot.not-found', limit * 4, async () => {
     await remove('right');

@@ -30,6 +30,7 @@ export const snapshotEndpoints = {
       'snapshot.name-taken',
       'snapshot.needs-disk',
       'snapshot.needs-running',
+      'snapshot.uses-disk',
       'snapshot.failed',
       'vm.unsupported',
     ],

@@ -4,7 +4,7 @@ import { base64Of } from '../base64-field.ts';
 import { CloudInitSettings } from '../cloud-init.ts';
 import { endpoint } from '../endpoint.ts';
 import { guestInputLimitBytes } from '../guest-limits.ts';
-import { DiskBus, DiskCache, DiskLimits, NicModel, VmHardware } from '../hardware.ts';
+import { DiskBus, DiskCache, DiskLimits, MacAddress, NicModel, VmHardware } from '../hardware.ts';
 import { CdromReference, HypervisorId, NetworkName, NodeName, Vmid, VmName, VmReference } from '../names.ts';
 import { Vm } from '../resources.ts';
 import { Task } from '../task.ts';
@@ -36,6 +36,7 @@ export const VmCreate = Type.Object(
     diskIopsLimit: Type.Optional(DiskLimits.iopsLimit),
     diskMbpsLimit: Type.Optional(DiskLimits.mbpsLimit),
     nicModel: Type.Optional(NicModel),
+    mac: Type.Optional(MacAddress),
     ...settings.properties,
   },
   closed,
@@ -102,6 +103,7 @@ export const vmEndpoints = {
     errors: [
       'vm.name-taken',
       'vm.vmid-taken',
+      'vm.mac-taken',
       'vm.spec-invalid',
       'hypervisor.unusable',
       'network.not-found',
