@@ -5,7 +5,7 @@ import { checkOwner } from '../net/interface-names.ts';
 export interface ResourceLimits {
   /** Processor time at most, in cores; 0.5 is half of one. */
   cpuLimit?: number;
-  /** Processor time in proportion to others' when it is short, 2 to 262,144; 1,024 is what everybody has. */
+  /** Processor time in proportion to others' when it is short, 1 to 10,000; 100 is what everybody has. */
   cpuShares?: number;
   /** Memory at most, in bytes: the guest's, and QEMU's own. */
   memoryMaxBytes?: number;
@@ -46,25 +46,31 @@ export function planLimits(limits: ResourceLimits, place: { owner: NetworkOwner;
   return plan;
 }
 
-/** Weights of version 2 for shares of version 1, as systemd and runc convert them: 2 to 262,144 become 1 to 10,000. */
-export function cpuWeight(shares: number): number {
-  return Math.round(1 + ((shares - 2) * 9_999) / 262_142);
+/** Version 1 counts from 2, and 1,024 is what everybody has. */
+function version1Shares(shares: number): number {
+  return Math.max(2, Math.round((shares * 1_024) / 100));
 }
 
-function planVersion2(limits: ResourceLimits, { owner, vmid }: { owner: string; vmid: number }, facts: CgroupFacts & { version: 2 }, plan: LimitPlan): void {
+function planVersion2(
+  limits: ResourceLimits,
+  { owner, vmid }: { owner: string; vmid: number },
+  facts: CgroupFacts & { version: 2 },
+  plan: LimitPlan,
+): void {
   const parent = `${facts.root}/nakhoda-${owner}`;
   const own = `${parent}/${vmid}`;
   const files: Record<string, [string, string][]> = {
     cpu: [
       ...(limits.cpuLimit === undefined ? [] : [['cpu.max', `${quota(limits.cpuLimit)} ${periodUs}`] as [string, string]]),
-      ...(limits.cpuShares === undefined ? [] : [['cpu.weight', String(cpuWeight(limits.cpuShares))] as [string, string]]),
+      ...(limits.cpuShares === undefined ? [] : [['cpu.weight', String(limits.cpuShares)] as [string, string]]),
     ],
     memory: limits.memoryMaxBytes === undefined ? [] : [['memory.max', String(limits.memoryMaxBytes)]],
     io: limits.ioWeight === undefined ? [] : [['io.weight', `default ${limits.ioWeight}`]],
   };
   const controllers = Object.keys(files).filter((name) => (files[name]?.length ?? 0) > 0);
   const there = controllers.filter((name) => facts.controllers.includes(name));
-  for (const name of controllers) if (!there.includes(name)) plan.missing.push(`${name}: the kernel has no such controller, or another manager holds it`);
+  for (const name of controllers)
+    if (!there.includes(name)) plan.missing.push(`${name}: the kernel has no such controller, or another manager holds it`);
   if (there.length === 0) return;
   plan.make.push(parent, own);
   plan.join.push(own);
@@ -101,7 +107,7 @@ function planVersion1(
       ['cpu.cfs_period_us', String(periodUs)],
       ['cpu.cfs_quota_us', String(quota(cpuLimit))],
     ]);
-  if (cpuShares !== undefined) put('cpu', 'cpu shares', [['cpu.shares', String(cpuShares)]]);
+  if (cpuShares !== undefined) put('cpu', 'cpu shares', [['cpu.shares', String(version1Shares(cpuShares))]]);
   if (memoryMaxBytes !== undefined) put('memory', 'memory limit', [['memory.limit_in_bytes', String(memoryMaxBytes)]]);
   // Version 1 counts from 10 to 1,000, and only some of its schedulers do it at all.
   if (ioWeight !== undefined) plan.missing.push('disk weight: only version 2 of control groups has it everywhere');
@@ -122,9 +128,16 @@ function wanted(limits: ResourceLimits): [unknown, string][] {
 }
 
 function checkLimits({ cpuLimit, cpuShares, memoryMaxBytes, ioWeight }: ResourceLimits): void {
-  const inRange = (value: number | undefined, least: number, most: number): boolean => value === undefined || (value >= least && value <= most);
+  const inRange = (value: number | undefined, least: number, most: number): boolean =>
+    value === undefined || (value >= least && value <= most);
   const whole = [cpuShares, memoryMaxBytes, ioWeight].every((value) => value === undefined || Number.isSafeInteger(value));
-  if (whole && inRange(cpuLimit, 0.01, 8_192) && inRange(cpuShares, 2, 262_144) && inRange(memoryMaxBytes, 1, 2 ** 53) && inRange(ioWeight, 1, 10_000))
+  if (
+    whole &&
+    inRange(cpuLimit, 0.01, 8_192) &&
+    inRange(cpuShares, 1, 10_000) &&
+    inRange(memoryMaxBytes, 1, 2 ** 53) &&
+    inRange(ioWeight, 1, 10_000)
+  )
     return;
   throw new RangeError(`Not limits: ${JSON.stringify({ cpuLimit, cpuShares, memoryMaxBytes, ioWeight })}`);
 }

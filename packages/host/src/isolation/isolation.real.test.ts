@@ -123,7 +123,12 @@ print "folders: @{[ sort grep { !/^\\./ } do { opendir my $d, '/'; readdir $d } 
 test('a program in isolation reaches its own files and nothing else', async (t) => {
   if (!(await isPossible(t))) return;
   await using at = await place();
-  const [own, foreign, disc, database] = ['101', '102', 'disc.iso', 'nakhoda.db'].map((name) => join(at.folder, name)) as [string, string, string, string];
+  const [own, foreign, disc, database] = ['101', '102', 'disc.iso', 'nakhoda.db'].map((name) => join(at.folder, name)) as [
+    string,
+    string,
+    string,
+    string,
+  ];
   // All modes as open as they can be: what keeps it out is that it does not see them.
   for (const path of [own, foreign]) await mkdir(path);
   for (const path of [join(foreign, 'disk'), disc, database]) await writeFile(path, 'x', { mode: 0o666 });
@@ -139,12 +144,50 @@ test('a program in isolation reaches its own files and nothing else', async (t) 
   assert.match(output, /folders: (?:bin )?dev etc lib .*tmp usr$/m);
 });
 
+/** Calls that CAP_SYS_PTRACE would allow, or that would make a way to them; the numbers are x86-64's. */
+const holder = `
+use strict;
+my $pid = shift;
+sub look { my ($name, $ok) = @_; print "$name: ", ($ok ? 'yes' : "no ($!)"), "\\n" }
+my $buffer = ' ' x 64;
+look('userfaultfd', syscall(323, 0) >= 0);
+look('ptrace', syscall(101, 0x4206, $pid + 0, 0, 0) >= 0);
+look('process_vm_readv', syscall(310, $pid + 0, $buffer, 1, $buffer, 1, 0) >= 0);
+look('pidfd_open', syscall(434, $pid + 0, 0) >= 0);
+look('kcmp', syscall(312, $pid + 0, $$ + 0, 1, 0, 0) >= 0);
+look('perf_event_open', syscall(298, $buffer, $pid + 0, -1, -1, 0) >= 0);
+look('user namespace', syscall(272, 0x10000000) >= 0);
+look('user namespace by clone', syscall(56, 0x10000011, 0, 0, 0, 0) >= 0);
+look('clone3', syscall(435, $buffer, 64) >= 0);
+my $child = fork;
+exit if defined $child && !$child;
+look('fork', $child);
+waitpid $child, 0;
+print "done\\n";
+`;
+
+test('a program that keeps a capability for userfaultfd can use it for nothing else', async (t) => {
+  if (!(await isPossible(t))) return;
+  await using at = await place();
+  const { process: victim } = await spawnSupervised(at.plan(['sleep', '60']), at.options);
+  const view = planView({ lend: [], show: [], devices: [] }, await readSystemFacts());
+  const argv = ['perl', '-e', holder, String(victim.pid)];
+  const { output } = await at.run(at.plan(argv, { identity, view, userfaultfd: true, exitPath: join(at.folder, 'holder') }));
+  await terminate(victim, { graceMs: 2_000 });
+  assert.match(output, /^done$/m);
+  assert.deepEqual(output.match(/^.*: yes$/gm), ['userfaultfd: yes', 'fork: yes'], output);
+  assert.match(output, /^clone3: no \(Function not implemented\)$/m);
+  for (const refusal of output.match(/^(?!clone3).*: no .*$/gm) ?? []) assert.match(refusal, /\(Operation not permitted\)$/);
+});
+
 test('a program in isolation has no power, and devices of its own', async (t) => {
   if (!(await isPossible(t))) return;
   await using at = await place();
   const view = planView({ lend: [], show: [], devices: [] }, await readSystemFacts());
   const { process } = await spawnSupervised(at.plan(['sleep', '60'], { identity, view }), at.options);
-  assert.ok(await waitFor(async () => (await readFile(`/proc/${process.pid}/comm`, 'utf8')) === 'sleep\n', { timeoutMs: 5_000, pollMs: 5 }));
+  assert.ok(
+    await waitFor(async () => (await readFile(`/proc/${process.pid}/comm`, 'utf8')) === 'sleep\n', { timeoutMs: 5_000, pollMs: 5 }),
+  );
   const status = await readFile(`/proc/${process.pid}/status`, 'utf8');
   const device = await stat(`/proc/${process.pid}/root/dev/urandom`);
   const host = await stat('/dev/urandom');

@@ -60,7 +60,8 @@ async function probe(): Promise<IsolationProbe> {
     const view = planView({ lend: [], show: [], devices: [] }, await readSystemFacts());
     const plan = { exitPath, cgroups: [], view, identity: vmIdentity({ owner: 'probe', vmid: 1 }), argv: ['true'] };
     const { process, supervisor } = await spawnSupervised(plan, { planPath: join(folder, 'plan'), logPath });
-    if (!(await waitForExit(supervisor, { timeoutMs: 10_000, pollMs: 2 }))) return { ok: false, reason: 'A try of it did not end within 10 s.' };
+    if (!(await waitForExit(supervisor, { timeoutMs: 10_000, pollMs: 2 })))
+      return { ok: false, reason: 'A try of it did not end within 10 s.' };
     const exit = await readExit(exitPath, process);
     if (exit?.exitCode === 0) return { ok: true };
     const words = (await readFile(logPath, 'utf8')).trim().split('\n').at(-1) ?? '';

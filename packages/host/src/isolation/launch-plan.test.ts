@@ -58,6 +58,14 @@ test('without an identity the program is run as it is', () => {
   assert.throws(() => encodeLaunchPlan({ ...plan, identity: null }), RangeError);
 });
 
+test('a capability is kept behind the guard alone', () => {
+  const guarded = words(encodeLaunchPlan({ ...plan, userfaultfd: true }));
+  assert.deepEqual(guarded.slice(guarded.indexOf('close'), guarded.indexOf('run')), ['close', 'guard']);
+  const sets = guarded.filter((word) => word.includes('-all'));
+  assert.deepEqual(sets, ['--inh-caps=-all,+sys_ptrace', '--ambient-caps=-all,+sys_ptrace', '--bounding-set=-all,+sys_ptrace']);
+  assert.throws(() => encodeLaunchPlan({ ...plan, view: null, userfaultfd: true }), RangeError);
+});
+
 test('what would change the meaning of a plan is refused', () => {
   assert.throws(() => encodeLaunchPlan({ ...plan, argv: ['qemu', 'a\0view'] }), RangeError);
   assert.throws(() => encodeLaunchPlan({ ...plan, argv: [] }), RangeError);

@@ -20,6 +20,11 @@ export interface LaunchPlan {
   view: readonly ViewEntry[] | null;
   /** Whom the program runs as; null: as whoever starts it, with nothing taken away. */
   identity: VmIdentity | null;
+  /**
+   * Leaves it CAP_SYS_PTRACE, by which userfaultfd is allowed, behind a filter that denies all else that the capability
+   * is good for. Needs a view, which has no /proc. Default false.
+   */
+  userfaultfd?: boolean;
   /** Program and arguments. */
   argv: readonly string[];
 }
@@ -28,11 +33,12 @@ export interface LaunchPlan {
  * util-linux's setpriv before a command: from then on there is another user, no further group, no capability, and no
  * way back to any (`no_new_privs`, an empty bounding set).
  */
-export function identityArgv(identity: VmIdentity, argv: readonly string[]): string[] {
+export function identityArgv(identity: VmIdentity, argv: readonly string[], kept: 'sys_ptrace' | null = null): string[] {
   const { uid, gid } = identity;
+  const sets = kept === null ? '-all' : `-all,+${kept}`;
   return [
     ...['setpriv', `--reuid=${uid}`, `--regid=${gid}`, '--clear-groups'],
-    ...['--inh-caps=-all', '--ambient-caps=-all', '--bounding-set=-all', '--no-new-privs', '--'],
+    ...[`--inh-caps=${sets}`, `--ambient-caps=${sets}`, `--bounding-set=${sets}`, '--no-new-privs', '--'],
     ...argv,
   ];
 }
@@ -42,17 +48,20 @@ export function identityArgv(identity: VmIdentity, argv: readonly string[]): str
  * @throws RangeError for a word with a NUL in it
  */
 export function encodeLaunchPlan(plan: LaunchPlan): string {
-  const { identity, view } = plan;
+  const { identity, view, userfaultfd = false } = plan;
+  if (userfaultfd && view === null) throw new RangeError('A program that keeps a capability needs a private view.');
   if (view !== null && identity === null) throw new RangeError('A private view needs an identity: root can leave it.');
   const words = [
     'nakhoda-launch-1',
     plan.exitPath,
     ...plan.cgroups.flatMap((path) => ['cgroup', path]),
     ...(view === null || identity === null ? [] : ['view', ...view.flatMap((entry) => viewWords(entry, identity)), 'close']),
+    ...(userfaultfd ? ['guard'] : []),
     'run',
-    ...(identity === null ? plan.argv : identityArgv(identity, plan.argv)),
+    ...(identity === null ? plan.argv : identityArgv(identity, plan.argv, userfaultfd ? 'sys_ptrace' : null)),
   ];
-  if (plan.argv.length === 0 || words.some((word) => word.includes('\0'))) throw new RangeError('A launch plan cannot hold that command line.');
+  if (plan.argv.length === 0 || words.some((word) => word.includes('\0')))
+    throw new RangeError('A launch plan cannot hold that command line.');
   return words.map((word) => `${word}\0`).join('');
 }
 

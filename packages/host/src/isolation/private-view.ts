@@ -51,7 +51,9 @@ export function planView(request: ViewRequest, facts: SystemFacts): ViewEntry[] 
   const wanted = [...plainDevices, ...request.devices];
   return [
     { kind: 'show', source: '/usr', path: '/usr' },
-    ...[...facts.roots].map(([path, target]): ViewEntry => (target === null ? entry('show', { source: path, path }) : { kind: 'link', target, path })),
+    ...[...facts.roots].map(([path, target]): ViewEntry =>
+      target === null ? entry('show', { source: path, path }) : { kind: 'link', target, path },
+    ),
     ...[...facts.settings].map(([path, source]) => entry('show', { source, path })),
     ...[...new Set(wanted)].filter((path) => facts.devices.has(path)).map((path): ViewEntry => ({ kind: 'device', path })),
     // A folder before what lies in it, or it would cover it.

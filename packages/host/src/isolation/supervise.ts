@@ -1,6 +1,7 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { open, rm } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 
 import { NakhodaError } from '@nakhoda/schema';
@@ -51,14 +52,7 @@ export async function writeLaunchPlan(planPath: string, plan: LaunchPlan): Promi
  */
 export async function spawnSupervised(plan: LaunchPlan, options: { planPath: string; logPath: string }): Promise<SupervisedProcess> {
   await writeLaunchPlan(options.planPath, plan);
-  const [program = '', ...args] = supervisorArgv(options.planPath);
-  const log = openSync(options.logPath, 'a', 0o600);
-  let child;
-  try {
-    child = spawn(program, args, { detached: true, cwd: '/', stdio: ['ignore', 'pipe', log], env: supervisedEnvironment(process.env) });
-  } finally {
-    closeSync(log);
-  }
+  const child = startSupervisor(options);
   child.unref();
   const { stdout } = child;
   const failure = Promise.withResolvers<never>();
@@ -66,11 +60,17 @@ export async function spawnSupervised(plan: LaunchPlan, options: { planPath: str
   child.once('error', (error: NodeJS.ErrnoException) => {
     const notFound = error.code === 'ENOENT';
     const hint = notFound ? 'Install it: apt-get install perl-base' : 'Look at the limits of the host: processes, memory.';
-    failure.reject(new NakhodaError(notFound ? 'exec.not-found' : 'exec.failed', { message: `perl could not be started: ${error.message}`, hint, cause: error }));
+    failure.reject(
+      new NakhodaError(notFound ? 'exec.not-found' : 'exec.failed', {
+        message: `perl could not be started: ${error.message}`,
+        hint,
+        cause: error,
+      }),
+    );
   });
   const timer = setTimeout(() => failure.reject(silentError(options.logPath)), pidTimeoutMs);
   try {
-    const pid = await Promise.race([readPid(stdout), failure.promise]);
+    const pid = await Promise.race([stdout ? readPid(stdout) : null, failure.promise]);
     const found = { process: processRef(pid ?? 0), supervisor: child.pid === undefined ? null : processRef(child.pid) };
     if (pid === null) throw silentError(options.logPath);
     // Whoever is gone already can still be asked about: it does not live.
@@ -82,12 +82,22 @@ export async function spawnSupervised(plan: LaunchPlan, options: { planPath: str
     throw error;
   } finally {
     clearTimeout(timer);
-    stdout.destroy();
+    stdout?.destroy();
+  }
+}
+
+function startSupervisor({ planPath, logPath }: { planPath: string; logPath: string }): ChildProcess {
+  const [program = '', ...args] = supervisorArgv(planPath);
+  const log = openSync(logPath, 'a', 0o600);
+  try {
+    return spawn(program, args, { detached: true, cwd: '/', stdio: ['ignore', 'pipe', log], env: supervisedEnvironment(process.env) });
+  } finally {
+    closeSync(log);
   }
 }
 
 /** The number on the first line, or null when it ends without one. */
-async function readPid(output: NodeJS.ReadableStream): Promise<number | null> {
+async function readPid(output: Readable): Promise<number | null> {
   let text = '';
   for await (const chunk of output) {
     text += String(chunk);

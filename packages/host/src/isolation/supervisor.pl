@@ -9,19 +9,33 @@
 #
 # Perl, because Node cannot make a mount namespace, and would take 40 MB for each VM; perl-base is on every Debian
 # and Ubuntu. Nothing but that package is used.
+#
+# Every VM's start waits for it, so that few modules are loaded: neither warnings nor constant nor Errno.
 use strict;
-use warnings;
 use Config;
-use Errno qw(EINTR);
+BEGIN { $^W = 1 }
+
+# errno.h
+my ($interrupted, $exists) = (4, 17);
 
 # asm/unistd.h
 my %numbers = (
-    x86_64  => { mount => 165, umount2 => 166, pivot_root => 155, unshare => 272, mknodat => 259 },
+    x86_64  => { mount => 165, umount2 => 166, pivot_root => 155, unshare => 272, mknodat => 259, seccomp => 317 },
     aarch64 => { mount => 40, umount2 => 39, pivot_root => 41, unshare => 97, mknodat => 33 },
 );
 # linux/mount.h, linux/sched.h, linux/fcntl.h, linux/stat.h
-use constant { RDONLY => 1, NOSUID => 2, NODEV => 4, NOEXEC => 8, REMOUNT => 0x20, BIND => 0x1000, REC => 0x4000, PRIVATE => 0x40000 };
-use constant { CLONE_NEWNS => 0x20000, DETACH => 2, AT_FDCWD => -100, CHARACTER_DEVICE => 0020000 };
+sub RDONLY () { 1 }
+sub NOSUID () { 2 }
+sub NODEV () { 4 }
+sub NOEXEC () { 8 }
+sub REMOUNT () { 0x20 }
+sub BIND () { 0x1000 }
+sub REC () { 0x4000 }
+sub PRIVATE () { 0x40000 }
+sub CLONE_NEWNS () { 0x20000 }
+sub DETACH () { 2 }
+sub AT_FDCWD () { -100 }
+sub CHARACTER_DEVICE () { 0020000 }
 
 sub fail { die "nakhoda supervisor: @_\n" }
 
@@ -41,7 +55,7 @@ sub make_folders {
     my $path = '';
     for my $part (grep { length } split m{/}, $_[0]) {
         $path .= "/$part";
-        mkdir $path, 0755 or $!{EEXIST} or fail("$path: $!");
+        mkdir $path, 0755 or $! == $exists or fail("$path: $!");
     }
 }
 
@@ -87,6 +101,35 @@ sub close_view {
     mount('none', '/', '', REMOUNT | BIND | RDONLY | NOSUID | NOEXEC, '');
 }
 
+# A seccomp filter for a program that keeps CAP_SYS_PTRACE, which it needs for userfaultfd alone: it denies every call
+# by which that capability, or a namespace of its own, would give power over other processes. Without /proc there is no
+# other way. linux/seccomp.h, linux/bpf_common.h, asm/unistd_64.h; x86-64 only, other calling conventions end the program.
+sub guard {
+    $Config{archname} =~ /^x86_64-/ or fail('guard: unknown machine');
+    my ($load, $if_equal, $if_at_least, $if_any_bit, $return) = (0x20, 0x15, 0x35, 0x45, 0x06);
+    my ($kill, $not_permitted, $no_such_call, $allow) = (0x80000000, 0x00050001, 0x00050026, 0x7fff0000);
+    my @denied = (
+        101, 310, 311, 312, 274, # ptrace, process_vm_readv, process_vm_writev, kcmp, get_robust_list
+        434, 438, 424, 440, 448, # pidfd_open, pidfd_getfd, pidfd_send_signal, process_madvise, process_mrelease
+        256, 279, 298, 321,      # migrate_pages, move_pages, perf_event_open, bpf
+        272, 308, 155, 161, 304, # unshare, setns, pivot_root, chroot, open_by_handle_at
+        165, 166, 428 .. 433, 442, # mount and its kin
+    );
+    my @program = (
+        [$load, 0, 0, 4], [$if_equal, 1, 0, 0xc000003e], [$return, 0, 0, $kill],
+        [$load, 0, 0, 0], [$if_at_least, 0, 1, 0x40000000], [$return, 0, 0, $kill],
+        (map { [$if_equal, 0, 1, $_], [$return, 0, 0, $not_permitted] } @denied),
+        # clone3, whose flags cannot be looked at: the C library then takes clone.
+        [$if_equal, 0, 1, 435], [$return, 0, 0, $no_such_call],
+        # clone with a new namespace of whatever kind.
+        [$if_equal, 0, 3, 56], [$load, 0, 0, 16], [$if_any_bit, 0, 1, 0x7e020000], [$return, 0, 0, $not_permitted],
+        [$return, 0, 0, $allow],
+    );
+    my $filter = join '', map { pack 'SCCL', @$_ } @program;
+    my $descriptor = pack 'S x6 P', scalar @program, $filter;
+    kernel('seccomp', 'filter', 1, 0, $descriptor);
+}
+
 sub join_cgroup {
     open my $file, '>', "$_[0]/cgroup.procs" or fail("$_[0]: $!");
     (syswrite $file, "$$\n") or fail("$_[0]: $!");
@@ -103,11 +146,12 @@ sub carry_out {
         elsif ($word eq 'link') { my ($target, $path) = splice @plan, 0, 2; symlink $target, $path or fail("$path: $!") }
         elsif ($word eq 'device') { make_device(splice @plan, 0, 3) }
         elsif ($word eq 'close') { close_view() }
+        elsif ($word eq 'guard') { guard() }
         elsif ($word eq 'run') {
             # Sockets and files that the program makes are for its user alone.
             umask 0177;
-            no warnings 'exec';
-            exec { $plan[0] } @plan or fail("$plan[0]: $!");
+            { local $^W = 0; exec { $plan[0] } @plan }
+            fail("$plan[0]: $!");
         }
         else { fail("unknown word $word") }
     }
@@ -137,17 +181,17 @@ sub record {
 chdir '/' or fail("/: $!");
 umask 0077;
 my ($exit_path, @plan) = read_plan($ARGV[0]);
-my $child;
 $SIG{HUP} = $SIG{INT} = 'IGNORE';
-$SIG{TERM} = sub { kill 'TERM', $child if $child };
-$child = fork // fail("fork: $!");
+my $child = fork // fail("fork: $!");
 if ($child == 0) {
-    $SIG{$_} = 'DEFAULT' for qw(HUP INT TERM);
+    $SIG{HUP} = $SIG{INT} = 'DEFAULT';
     # Otherwise the reader of the pipe would wait for the program's end.
     open STDOUT, '>&', \*STDERR or fail("output: $!");
     carry_out(@plan);
 }
+# Not before the fork: a signal that the child gets at once must end it.
+$SIG{TERM} = sub { kill 'TERM', $child };
 syswrite STDOUT, "$child\n" if -p STDOUT || -S STDOUT;
 open STDOUT, '>&', \*STDERR;
-1 until waitpid($child, 0) == $child or !$!{EINTR};
+1 until waitpid($child, 0) == $child or $! != $interrupted;
 record($exit_path, $child, $?);
