@@ -58,6 +58,7 @@ function describe(argv: readonly string[]): string {
   if (program === 'dnsmasq') return `dnsmasq ${argv.find((part) => part.startsWith('--interface='))?.slice(12)}`;
   if (program === 'qemu-system-x86_64') return `hypervisor ${after('-uuid')}`;
   if (['VirtualBoxVM', 'VBoxHeadless'].includes(program)) return `hypervisor ${after('--startvm')}`;
+  if (argv[1]?.endsWith('isolation/supervisor.pl')) return `supervisor ${/\/(\d+)\/qemu\.launch$/u.exec(argv[2] ?? '')?.[1]}`;
   if (program === 'Xvfb') return `display ${/\/vm\/(\d+)\//u.exec(after('-auth'))?.[1]}`;
   if (argv[1]?.endsWith('udp-tap-relay.pl')) return `relay ${argv[2]?.replace(/^nk[a-z]{2}(\d+n\d)$/u, '$1')}`;
   return argv.join(' ');
@@ -72,6 +73,7 @@ function want(vms: readonly Vm[], networks: readonly Network[], found: HostInven
       'daemon',
       ...networks.filter((network) => network.dhcp).map((network) => `dnsmasq ${network.bridge}`),
       ...running.map((vm) => `hypervisor ${vm.uuid}`),
+      ...running.filter((vm) => vm.hypervisor === 'qemu').map((vm) => `supervisor ${vm.vmid}`),
       ...running.filter(interpreted).map((vm) => `display ${vm.vmid}`),
       ...nics.filter(({ vm }) => interpreted(vm)).map(({ place }) => `relay ${place}`),
       // VirtualBox's service comes and goes as it likes, but there is never a second one.

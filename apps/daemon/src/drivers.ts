@@ -5,7 +5,7 @@ import type { Driver } from '@nakhoda/driver';
 import { createFakeDriver } from '@nakhoda/driver-fake';
 import { createQemuDriver } from '@nakhoda/driver-qemu';
 import { createVirtualBoxDriver } from '@nakhoda/driver-virtualbox';
-import { cacheFolder, findVirtualBoxRuntime, probeKvm } from '@nakhoda/host';
+import { cacheFolder, findVirtualBoxRuntime, probeKvm, tinyGuestFolder } from '@nakhoda/host';
 import type { Logger } from 'pino';
 
 import type { DaemonConfig } from './config.ts';
@@ -15,7 +15,16 @@ export async function createDrivers(config: DaemonConfig, logger: Logger): Promi
   const { folders } = config;
   const log = (line: string): void => logger.info(line);
   const makers: Record<DaemonConfig['hypervisors'][number], () => Promise<Driver>> = {
-    qemu: async () => createQemuDriver({ imagesDirectory: folders.images, runDirectory: join(folders.run, 'vm'), probeKvm, log }),
+    qemu: async () =>
+      createQemuDriver({
+        imagesDirectory: folders.images,
+        runDirectory: join(folders.run, 'vm'),
+        owner: config.owner,
+        userfaultfd: process.env['NAKHODA_GUARDED_USERFAULTFD'] === '1',
+        mediaFolders: [folders.iso, tinyGuestFolder(process.env)],
+        probeKvm,
+        log,
+      }),
     async virtualbox() {
       const cache = cacheFolder(process.env);
       await mkdir(cache, { recursive: true });

@@ -1,11 +1,11 @@
-import { chmod } from 'node:fs/promises';
 import { availableParallelism, totalmem } from 'node:os';
 import { dirname } from 'node:path';
 
 import { type Driver, type DriverContext, EventHub, type MachineSpec, type SpecProblem } from '@nakhoda/driver';
-import { exec } from '@nakhoda/host';
-import { type Capabilities, NakhodaError, toNakhodaError } from '@nakhoda/schema';
+import { exec, findSystemd, networkOwner, readCgroupFacts, vmIdentity } from '@nakhoda/host';
+import { type Capabilities, type HardwareSupport, NakhodaError, toNakhodaError } from '@nakhoda/schema';
 
+import { createConfinement } from './confinement.ts';
 import { createDefinition, deleteImage, redefine, removeDefinition } from './definition.ts';
 import { type Environment, newestMachineType } from './environment.ts';
 import { createGuestFacet, createSerialFacet } from './guest.ts';
@@ -33,6 +33,19 @@ export interface QemuDriverOptions {
   probeKvm: () => Promise<{ ok: boolean; reason: string }>;
   /** Programs, looked up in PATH. Default `qemu-system-x86_64` and `qemu-img`. */
   programs?: { system?: string; image?: string };
+  /** Absolute folders that QEMU needs beside /usr, where it was unpacked elsewhere. */
+  programFolders?: readonly string[];
+  /** Marks what the driver makes on the host, and gives each VM its user; see `networkOwner`. Default: of `imagesDirectory`. */
+  owner?: string;
+  /** Absolute folders with CD images, which every QEMU may read. */
+  mediaFolders?: readonly string[];
+  /** False lets QEMU run as the daemon's user, which is what happens without root anyway. Default true. */
+  isolate?: boolean;
+  /**
+   * True lets an isolated QEMU older than 8.0 take background snapshots: it keeps a capability, behind a filter that
+   * denies all else it is good for. Default false: no capability at all.
+   */
+  userfaultfd?: boolean;
   /** Told about what concerns no single call: records that cannot be read. */
   log?: (line: string) => void;
 }
@@ -56,7 +69,7 @@ export function createQemuDriver(options: QemuDriverOptions): Driver {
     reset: true,
     suspend: true,
     hotplug: [],
-    hardware: qemuHardware,
+    hardware: supportedHardware(),
     maxCores: Math.min(maxCores, Math.max(availableParallelism() * 4, 4)),
     minMemoryMiB: 16,
     maxMemoryMiB: Math.floor(totalmem() / 1024 / 1024),
@@ -119,7 +132,7 @@ export function createQemuDriver(options: QemuDriverOptions): Driver {
 
   return {
     id: 'qemu',
-    probe: () => probeQemu(environment.system, options.programs?.image ?? 'qemu-img', options.probeKvm),
+    probe: () => probeQemu(environment, options.programs?.image ?? 'qemu-img', options.probeKvm),
     capabilities: () => structuredClone(capabilities),
     validate,
 
@@ -138,6 +151,7 @@ export function createQemuDriver(options: QemuDriverOptions): Driver {
       if (problems.length > 0) throw specError(spec, problems);
       await load();
       const known = machines.get(spec.vmid);
+      refuseSharedIdentity(spec, machines.keys());
       if (known) await known.turns.run(() => redefine(environment, ctx, known, spec));
       else track(newMachine(await createDefinition(environment, ctx, spec, null), null));
       events.emit(spec.vmid, 'state');
@@ -200,7 +214,20 @@ export function createQemuDriver(options: QemuDriverOptions): Driver {
 
 function createEnvironment(options: QemuDriverOptions): Environment {
   const system = options.programs?.system ?? 'qemu-system-x86_64';
+  const owner = options.owner ?? networkOwner(options.imagesDirectory);
+  const confinement = createConfinement({
+    owner,
+    isolate: options.isolate ?? true,
+    mediaFolders: options.mediaFolders ?? [],
+    program: system,
+    programFolders: options.programFolders ?? [],
+    userfaultfd: options.userfaultfd ?? false,
+  });
+  let systemd: Promise<boolean> | null = null;
   return {
+    owner,
+    confinement,
+    systemd: () => (systemd ??= findSystemd()),
     imagesDirectory: options.imagesDirectory,
     runDirectory: options.runDirectory,
     system,
@@ -215,7 +242,7 @@ function createEnvironment(options: QemuDriverOptions): Environment {
         hint: "Install QEMU from the distribution's package qemu-system-x86.",
       });
     },
-    handOver: (_spec, path) => chmod(path, 0o600),
+    handOver: (spec, path) => confinement.handOver(spec, path),
     log: options.log ?? (() => undefined),
   };
 }
@@ -252,6 +279,25 @@ async function readyToStart(machine: Machine): Promise<boolean> {
         hint: 'Stop it by power-off first.',
       });
   }
+}
+
+/** Control groups hold QEMU to limits, whatever it is. */
+function supportedHardware(): HardwareSupport {
+  const limits = ['cpuLimit', 'cpuShares'];
+  if (readCgroupFacts().version !== null) return { ...qemuHardware, fields: [...qemuHardware.fields, ...limits] };
+  const reason = 'This host has no control groups that the daemon can write.';
+  return { ...qemuHardware, reasons: { ...qemuHardware.reasons, ...Object.fromEntries(limits.map((field) => [field, reason])) } };
+}
+
+/** Two VMs of one user could reach each other's processes. */
+function refuseSharedIdentity(spec: MachineSpec, vmids: Iterable<number>): void {
+  const uidOf = (vmid: number): number => vmIdentity({ owner: 'same', vmid }).uid;
+  const other = [...vmids].find((vmid) => vmid !== spec.vmid && uidOf(vmid) === uidOf(spec.vmid));
+  if (other === undefined) return;
+  throw new NakhodaError('vm.spec-invalid', {
+    message: `VM ${spec.vmid} would run as the same user as VM ${other}: their vmids are a multiple of 1,048,576 apart.`,
+    hint: 'Take another vmid.',
+  });
 }
 
 /** A restarted daemon finds its VMs by these folders. */

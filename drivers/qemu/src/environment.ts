@@ -2,6 +2,7 @@ import { exec } from '@nakhoda/host';
 import type { MachineSpec } from '@nakhoda/driver';
 import type { Execution } from '@nakhoda/schema';
 
+import type { Confinement } from './confinement.ts';
 import type { ImageTool } from './images.ts';
 
 /** What the driver's parts share. */
@@ -11,6 +12,12 @@ export interface Environment {
   /** The QEMU program. */
   readonly system: string;
   readonly images: ImageTool;
+  /** What each VM's QEMU may reach. */
+  readonly confinement: Confinement;
+  /** Marks what this driver makes on the host beside files: control groups, units. */
+  readonly owner: string;
+  /** Whether VMs are to be units of systemd. */
+  systemd(): Promise<boolean>;
   /** How a guest would be executed now, and why so. */
   execution(): Promise<Execution>;
   /** The machine type for new VMs. */

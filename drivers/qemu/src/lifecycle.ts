@@ -11,7 +11,8 @@ import type { Environment } from './environment.ts';
 import { imageChain } from './layers.ts';
 import type { Machine } from './machine.ts';
 import type { RunRecord } from './machine-record.ts';
-import { killQemu, readLastWords, removeSockets, spawnQemu } from './process.ts';
+import { launchQemu } from './launch.ts';
+import { cleanUpRun, killQemu, readHowEnded, readLastWords, removeSockets } from './process.ts';
 import type { QmpClient } from './qmp/qmp-client.ts';
 import { readSnapshots } from './snapshot-store.ts';
 
@@ -47,6 +48,7 @@ export async function startMachine(
     const chain = (slot: string): ChainImage[] => imageChain(store, spec, slot, store.active);
     await checkFiles(spec, chain);
     await checkTaps(machine);
+    await environment.confinement.prepare(spec);
     const execution = await environment.execution();
     const accelerator = execution.mode === 'kvm' ? 'kvm' : 'tcg';
     const argv = commandLine(spec, {
@@ -59,18 +61,19 @@ export async function startMachine(
     ctx.signal.throwIfAborted();
 
     await machine.setBoot({ kind: 'launching', at: new Date().toISOString() });
-    const process = await spawnQemu(spec, argv);
-    run = { kind: 'run', process, argv, execution, startedAt: new Date().toISOString(), begun: false, ending: null };
+    const launched = await launchQemu(environment, ctx, spec, { argv, kvm: accelerator === 'kvm' });
+    run = { kind: 'run', ...launched, argv, execution, startedAt: new Date().toISOString(), begun: false, ending: null };
     await machine.setBoot(run);
     machine.follow(run);
     const qmp = await machine.qmp(qmpTimeoutMs);
-    if (!qmp) throw await startError(machine);
+    if (!qmp) throw await startError(machine, run);
     ctx.signal.throwIfAborted();
     await verify(qmp, spec.uuid, accelerator);
     // Before the guest runs: what it prints first must not be lost.
     await machine.hub?.whenConnected(5_000);
     for (const { slot, attachment } of spec.nics)
       if (attachment.kind === 'none') await qmp.execute('set_link', { name: nicDevice(slot), up: false });
+    await environment.confinement.seal(spec);
     await incoming?.load(qmp);
     ctx.signal.throwIfAborted();
     if (incoming?.loaded) {
@@ -80,7 +83,7 @@ export async function startMachine(
     }
     await qmp.execute('cont', {});
     await machine.setBoot({ ...run, begun: true });
-    ctx.log(`QEMU runs as process ${process.pid} (${execution.mode}: ${execution.reason})`);
+    ctx.log(`QEMU runs as process ${launched.process.pid} (${execution.mode}: ${execution.reason})`);
   } catch (error) {
     await abandon(machine, run, error);
     if (ctx.signal.aborted || (error instanceof NakhodaError && keptCodes.has(error.code))) throw error;
@@ -141,12 +144,13 @@ async function verify(qmp: QmpClient, uuid: string, accelerator: 'kvm' | 'tcg'):
   });
 }
 
-async function startError(machine: Machine): Promise<NakhodaError> {
+async function startError(machine: Machine, run: RunRecord): Promise<NakhodaError> {
   const words = await readLastWords(machine.spec);
+  const silent = machine.alive ? null : await readHowEnded(machine.spec, run);
   return new NakhodaError('vm.start-failed', {
     message: machine.alive
       ? `VM ${machine.spec.name}: QEMU did not answer within ${qmpTimeoutMs / 1000} s of its start. ${words}`.trim()
-      : `VM ${machine.spec.name}: QEMU ended at once: ${words === '' ? 'it gave no reason.' : words}`,
+      : `VM ${machine.spec.name}: QEMU ended at once: ${words === '' ? `it ${silent ?? 'gave no reason'}.` : words}`,
     hint: "QEMU's own words say what it missed; its whole log is qemu.log in the VM's folder.",
   });
 }
@@ -157,6 +161,7 @@ async function abandon(machine: Machine, run: RunRecord | null, error: unknown):
     await machine.over();
   }
   await removeSockets(machine.spec);
+  await cleanUpRun(machine.spec, run);
   const reason = `The last start failed: ${error instanceof Error ? error.message : String(error)}`;
   await machine.setBoot({ kind: 'failed', reason, at: new Date().toISOString() });
 }
@@ -172,8 +177,7 @@ export async function powerOff(machine: Machine): Promise<void> {
   if (machine.alive) await machine.finish('poweroff');
   else if (machine.boot !== null) {
     await machine.over();
-    await removeSockets(machine.spec);
-    await machine.setBoot(null);
+    await machine.cleanUp();
   }
   machine.emit('state');
 }

@@ -7,6 +7,10 @@ export interface MachinePaths {
   record: string;
   snapshots: string;
   qemuLog: string;
+  /** What the supervisor is to start; gone as soon as it does. */
+  qemuLaunch: string;
+  /** How QEMU ended, by its supervisor. */
+  qemuExit: string;
   serialLog: string;
   boot: string;
   qmpSocket: string;
@@ -27,6 +31,8 @@ export function machinePaths(folders: Pick<MachineSpec, 'directory' | 'runtimeDi
     record: join(directory, 'machine.json'),
     snapshots: join(directory, 'snapshots.json'),
     qemuLog: join(directory, 'qemu.log'),
+    qemuLaunch: join(directory, 'qemu.launch'),
+    qemuExit: join(directory, 'qemu.exit'),
     serialLog: join(directory, 'serial.log'),
     boot: join(runtimeDirectory, 'process.json'),
     qmpSocket: join(runtimeDirectory, 'qmp.sock'),
@@ -43,5 +49,5 @@ export function machinePaths(folders: Pick<MachineSpec, 'directory' | 'runtimeDi
 /** Everything but disks that this driver may have put into the two folders. */
 export function ownFiles(folders: Pick<MachineSpec, 'directory' | 'runtimeDirectory'>): string[] {
   const paths = machinePaths(folders);
-  return [...Object.values(paths), `${paths.qemuLog}.1`, `${paths.serialLog}.1`];
+  return [...Object.values(paths), `${paths.qemuLog}.1`, `${paths.serialLog}.1`, `${paths.qemuExit}.new`];
 }

@@ -25,6 +25,10 @@ export type BootRecord =
 export interface RunRecord {
   kind: 'run';
   process: ProcessRef;
+  /** Its parent, which puts its end on record; absent in runs of older versions. */
+  supervisor?: ProcessRef;
+  /** Control groups of this VM alone. */
+  cgroups?: string[];
   argv: string[];
   execution: Execution;
   startedAt: string;

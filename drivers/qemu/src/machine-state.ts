@@ -23,6 +23,8 @@ export interface Observation {
   bootId: string;
   /** QEMU's last words, for the reason of a crash. */
   lastWords: string;
+  /** How QEMU ended (`was killed by signal 9`), where its supervisor could put that down. */
+  howEnded: string | null;
   currentSnapshot: string | null;
   /** A rollback that was not finished. */
   pendingRollback: string | null;
@@ -52,7 +54,7 @@ function deriveState(observation: Observation): { state: VmState; reason?: strin
     if (boot?.kind === 'run' && boot.ending === null) {
       if (boot.process.bootId !== bootId) return { state: 'stopped', reason: 'The host was restarted while the VM ran.' };
       if (!boot.begun) return { state: 'stopped', reason: 'The start of the VM was interrupted.' };
-      return { state: 'crashed', reason: crashReason(boot.process.pid, observation.lastWords) };
+      return { state: 'crashed', reason: crashReason(boot.process.pid, observation) };
     }
     if (boot?.kind === 'failed') return { state: 'stopped', reason: boot.reason };
     if (pendingRollback !== null) return { state: 'stopped', reason: interruptedRollback(pendingRollback) };
@@ -103,7 +105,10 @@ function interruptedRollback(name: string): string {
   return `The rollback to ${name} was interrupted; roll back again.`;
 }
 
-function crashReason(pid: number, lastWords: string): string {
-  const reason = `The QEMU process ${pid} ended although nobody had told it to: it was killed, or it failed.`;
+function crashReason(pid: number, { lastWords, howEnded }: Observation): string {
+  const reason =
+    howEnded === null
+      ? `The QEMU process ${pid} ended although nobody had told it to: it was killed, or it failed.`
+      : `The QEMU process ${pid} ${howEnded}; nobody had told it to end.`;
   return lastWords === '' ? reason : `${reason} Its last words: ${lastWords}`;
 }

@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { machinePaths } from './machine-paths.ts';
 import { type BootRecord, type MachineRecord, type RunRecord, writeBootRecord } from './machine-record.ts';
 import { type Activity, deriveStatus } from './machine-state.ts';
-import { endsWithin, findOrphan, killQemu, readLastWords, removeSockets } from './process.ts';
+import { cleanUpRun, endsWithin, killOrphans, killQemu, readHowEnded, readLastWords, removeSockets } from './process.ts';
 import type { RunState } from './qmp/commands.ts';
 import { QmpClient } from './qmp/qmp-client.ts';
 import { readSnapshots } from './snapshot-store.ts';
@@ -94,18 +94,19 @@ export class Machine {
   async resume(): Promise<void> {
     this.#suspended = await readSuspended(this.spec);
     if (this.boot?.kind === 'launching') {
-      const orphan = await findOrphan(this.spec);
-      if (orphan) await killQemu(orphan);
+      await killOrphans(this.spec);
       await removeSockets(this.spec);
+      await cleanUpRun(this.spec, null);
       await this.setBoot({ kind: 'failed', reason: 'The start of the VM was interrupted.', at: this.boot.at });
     }
     if (this.boot?.kind !== 'run') return;
     const { boot } = this;
     if (!isAlive(boot.process)) {
-      if (boot.ending !== null) await this.#cleanUp();
+      if (boot.ending !== null) await this.cleanUp();
     } else if (!boot.begun && !boot.loaded) {
       await killQemu(boot.process);
       await removeSockets(this.spec);
+      await cleanUpRun(this.spec, boot);
       await this.setBoot({ kind: 'failed', reason: 'The start of the VM was interrupted.', at: boot.startedAt });
     } else {
       this.follow(boot);
@@ -171,6 +172,7 @@ export class Machine {
       activity: this.activity,
       bootId: processRef(process.pid)?.bootId ?? '',
       lastWords: crashed ? await readLastWords(this.spec) : '',
+      howEnded: crashed && !alive ? await readHowEnded(this.spec, boot) : null,
       currentSnapshot: snapshots.current,
       pendingRollback: snapshots.pendingRollback,
       suspended: this.#suspended !== null,
@@ -235,7 +237,7 @@ export class Machine {
     run.hub.close();
     if (this.#run === run) this.#run = null;
     // Without an ending the record stays, and makes the VM a crashed one until somebody acknowledges it.
-    if (this.boot?.kind === 'run' && this.boot.ending !== null) await this.#cleanUp();
+    if (this.boot?.kind === 'run' && this.boot.ending !== null) await this.cleanUp();
     else await removeSockets(this.spec);
     this.emit('state');
   }
@@ -271,11 +273,13 @@ export class Machine {
       if (!(await endsWithin(boot.process, told ? 10_000 : 500))) await killQemu(boot.process);
     }
     await this.over();
-    await this.#cleanUp();
+    await this.cleanUp();
   }
 
-  async #cleanUp(): Promise<void> {
+  /** Removes what a run that is over left, and its record. */
+  async cleanUp(): Promise<void> {
     await removeSockets(this.spec);
+    await cleanUpRun(this.spec, this.boot?.kind === 'run' ? this.boot : null);
     await this.setBoot(null);
   }
 }

@@ -1,7 +1,7 @@
 import type { ProbeResult } from '@nakhoda/driver';
 import { type Execution, NakhodaError } from '@nakhoda/schema';
 
-import { readVersion } from './environment.ts';
+import { type Environment, readVersion } from './environment.ts';
 
 /** The oldest QEMU that this driver was tried with; older ones lack parts of it (JSON devices, snapshot jobs, `-action`). */
 export const minimumVersion = '7.2';
@@ -13,7 +13,7 @@ export function decideExecution(kvm: { ok: boolean; reason: string }): Execution
 
 /** Looks whether QEMU is here, new enough, and how it would run guests. */
 export async function probeQemu(
-  system: string,
+  { system, confinement }: Pick<Environment, 'system' | 'confinement'>,
   image: string,
   probeKvm: () => Promise<{ ok: boolean; reason: string }>,
 ): Promise<ProbeResult> {
@@ -26,8 +26,10 @@ export async function probeQemu(
       return { usable: false, version, execution: null, reasons, remedy };
     }
     const execution = decideExecution(await probeKvm());
-    if (execution.mode === 'kvm') return { usable: true, version, execution, reasons: [] };
-    const reasons = ['Guests run about ten times slower than with KVM.'];
+    const isolation = await confinement.probe();
+    const isolationReasons = isolation.ok ? [] : [`QEMU is not isolated from other VMs' files. ${isolation.reason}`];
+    if (execution.mode === 'kvm') return { usable: true, version, execution, reasons: isolationReasons };
+    const reasons = ['Guests run about ten times slower than with KVM.', ...isolationReasons];
     return { usable: true, version, execution, reasons, remedy: 'Enable VT-x or AMD-V in the firmware, or nested virtualization.' };
   } catch (error) {
     const reasons = [error instanceof NakhodaError ? error.message : String(error)];

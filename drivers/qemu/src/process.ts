@@ -1,18 +1,51 @@
 import { open, readdir, rename, rm } from 'node:fs/promises';
 
-import { isAlive, processArgv, processRef, type ProcessRef, spawnDetached, terminate, waitForExit } from '@nakhoda/host';
+import {
+  describeExit,
+  isAlive,
+  processArgv,
+  processRef,
+  type ProcessRef,
+  readExit,
+  removeGroups,
+  terminate,
+  waitForExit,
+} from '@nakhoda/host';
 
 import { machinePaths } from './machine-paths.ts';
+import type { RunRecord } from './machine-record.ts';
 import type { MachineSpec } from '@nakhoda/driver';
 
-/** Starts QEMU, in a session of its own, with a fresh log; stale sockets of an earlier run are removed first. */
-export async function spawnQemu(spec: MachineSpec, argv: readonly string[]): Promise<ProcessRef> {
+/** The supervisor has nothing to do after QEMU's end but to write it down. */
+const supervisorTimeoutMs = 2_000;
+
+/** Makes room for a run: a fresh log, and no sockets of an earlier one. */
+export async function prepareRun(spec: MachineSpec): Promise<void> {
   const { qemuLog } = machinePaths(spec);
   await removeSockets(spec);
   await rename(qemuLog, `${qemuLog}.1`).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT') throw error;
   });
-  return spawnDetached(argv, { logPath: qemuLog, cwd: '/' });
+}
+
+/** Removes what a run leaves outside its log and record, after its process is gone. Idempotent. */
+export async function cleanUpRun(spec: MachineSpec, run: Pick<RunRecord, 'supervisor' | 'cgroups'> | null): Promise<void> {
+  const { qemuLaunch, qemuExit } = machinePaths(spec);
+  await supervisorEnds(run, supervisorTimeoutMs);
+  await removeGroups(run?.cgroups ?? []);
+  await rm(qemuLaunch, { force: true });
+  for (const path of [qemuExit, `${qemuExit}.new`]) await rm(path, { force: true });
+}
+
+/** How a run's QEMU ended, in words; null when nobody wrote it down. */
+export async function readHowEnded(spec: MachineSpec, run: RunRecord): Promise<string | null> {
+  await supervisorEnds(run, 200);
+  const exit = await readExit(machinePaths(spec).qemuExit, run.process);
+  return exit && describeExit(exit);
+}
+
+async function supervisorEnds(run: Pick<RunRecord, 'supervisor'> | null, timeoutMs: number): Promise<void> {
+  if (run?.supervisor) await waitForExit(run.supervisor, { timeoutMs, pollMs: 2 });
 }
 
 /** QEMU leaves its sockets behind when it is killed. */
@@ -28,7 +61,7 @@ export async function killQemu(process: ProcessRef): Promise<void> {
 
 /** True when the process ends by itself within the time. */
 export function endsWithin(process: ProcessRef, timeoutMs: number): Promise<boolean> {
-  return waitForExit(process, { timeoutMs, pollMs: 10 });
+  return waitForExit(process, { timeoutMs, pollMs: Math.min(10, timeoutMs) });
 }
 
 /** The end of QEMU's log as one line, at most 600 characters; empty when it said nothing. */
@@ -49,15 +82,27 @@ export async function readLastWords(spec: MachineSpec): Promise<string> {
   return lines.slice(-3).join(' ').slice(-600);
 }
 
-/** A QEMU of this VM whose process id was never written down: the daemon died just after it had started it. */
-export async function findOrphan(spec: MachineSpec): Promise<ProcessRef | null> {
-  const { qmpSocket } = machinePaths(spec);
+/**
+ * Ends a QEMU of this VM whose process id was never written down, the daemon having died just after it had started it:
+ * its supervisor first, which may be about to start it.
+ */
+export async function killOrphans(spec: MachineSpec): Promise<void> {
+  // A supervisor that comes to it only now has nothing to start.
+  await rm(machinePaths(spec).qemuLaunch, { force: true });
+  for (let orphan = await findOrphan(spec); orphan; orphan = await findOrphan(spec)) await killQemu(orphan);
+}
+
+async function findOrphan(spec: MachineSpec): Promise<ProcessRef | null> {
+  const { qmpSocket, qemuLaunch } = machinePaths(spec);
+  const isQemu = (argument: string): boolean => argument.startsWith('socket,id=qmp,') && argument.includes(qmpSocket.replaceAll(',', ',,'));
+  const found: ProcessRef[] = [];
   for (const entry of await readdir('/proc')) {
     if (!/^\d+$/.test(entry)) continue;
-    const argv = processArgv(Number(entry));
-    if (!argv?.some((argument) => argument.startsWith('socket,id=qmp,') && argument.includes(qmpSocket.replaceAll(',', ',,')))) continue;
-    const ref = processRef(Number(entry));
-    if (ref && isAlive(ref)) return ref;
+    const argv = processArgv(Number(entry)) ?? [];
+    const isSupervisor = argv.at(-1) === qemuLaunch;
+    const ref = isSupervisor || argv.some(isQemu) ? processRef(Number(entry)) : null;
+    if (ref && isSupervisor) return ref;
+    if (ref && isAlive(ref)) found.push(ref);
   }
-  return null;
+  return found[0] ?? null;
 }

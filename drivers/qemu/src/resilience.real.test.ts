@@ -1,17 +1,19 @@
 import assert from 'node:assert/strict';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 import { defaultNic, type Driver, fixedHardware, type MachineSpec } from '@nakhoda/driver';
 import { testContext } from '@nakhoda/driver/contract';
-import { exec, processRef, waitFor } from '@nakhoda/host';
+import { exec, probeIsolation, processRef, waitFor } from '@nakhoda/host';
 
 import { QmpClient } from './qmp/qmp-client.ts';
 import { makeRealQemu, type RealQemu } from './testing/real-qemu.ts';
 
 const ctx = testContext();
+
+const isIsolated = async (): Promise<boolean> => (await probeIsolation()).ok;
 
 /** A VM with a driver of its own, running its BIOS; most of these tests need no guest. */
 async function runningVm(qemu: RealQemu, overrides: Partial<MachineSpec> = {}) {
@@ -125,11 +127,19 @@ test('what a killed daemon left of a start is ended, and the VM starts again', a
 test("a start that QEMU refuses has QEMU's words, and leaves no process", async () => {
   await using qemu = await makeRealQemu();
   const { driver, spec: first, vmid: holder } = await runningVm(qemu);
-  const spec = await qemu.spec({ cdrom: null, disks: first.disks });
+  const spec = await qemu.spec({ cdrom: null });
   const { vmid } = spec;
   await driver.define(ctx, { spec });
-  await assert.rejects(driver.start(ctx, { vmid }), { code: 'vm.start-failed', message: /Failed to get "write" lock/ });
-  assert.match(await stateOf(driver, vmid), /^stopped: .*"write" lock/);
+  await writeFile(spec.disks[0]?.path ?? '', 'no image any more');
+  await assert.rejects(driver.start(ctx, { vmid }), { code: 'vm.start-failed', message: /Image is not in qcow2 format/ });
+  assert.match(await stateOf(driver, vmid), /^stopped: .*not in qcow2 format/);
+  assert.deepEqual(await qemu.pids(vmid), []);
+  await rm(spec.disks[0]?.path ?? '');
+
+  // Another VM's disk, which that one has open.
+  await driver.define(ctx, { spec: { ...spec, disks: first.disks } });
+  const message = (await isIsolated()) ? /belongs to another VM \(user \d+\)/ : /Failed to get "write" lock/;
+  await assert.rejects(driver.start(ctx, { vmid }), { code: 'vm.start-failed', message });
   assert.deepEqual(await qemu.pids(vmid), []);
 
   await driver.define(ctx, {

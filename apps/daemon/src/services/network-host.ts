@@ -17,6 +17,7 @@ import {
   removeRelay,
   removeTap,
   tapName,
+  vmIdentity,
 } from '@nakhoda/host';
 import type { Capabilities, Lease, Network, NetworkSpec } from '@nakhoda/schema';
 
@@ -96,7 +97,9 @@ export function createLinuxNetworkHost(config: Pick<DaemonConfig, 'folders' | 'o
     async attach(ctx, { attachment, network, vmid, slot }) {
       const tap = tapName({ owner, vmid, slot });
       const { bridge } = network;
-      if (attachment.kind === 'tap' || attachment.kind === 'bridged') await ensureTap(ctx, { tap, bridge }, { owner });
+      // QEMU opens its TAP as the VM's own user.
+      const user = attachment.kind === 'tap' ? { user: vmIdentity({ owner, vmid }).uid } : {};
+      if (attachment.kind === 'tap' || attachment.kind === 'bridged') await ensureTap(ctx, { tap, bridge, ...user }, { owner });
       if (attachment.kind !== 'udp-tunnel') return;
       const { localPort, peerPort } = attachment;
       const guard = await ensureRelay(ctx, { tap, bridge, localPort, peerPort }, place(network.name));

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import type { Driver } from '@nakhoda/driver';
 import { type ContractHarness, machineSpec } from '@nakhoda/driver/contract';
 import { findTinyIso, processArgv } from '@nakhoda/host';
 
@@ -10,6 +11,8 @@ import { qemuHardware } from '../hardware.ts';
 
 export interface RealQemu extends ContractHarness, AsyncDisposable {
   readonly folder: string;
+  /** As the harness's, with other options for this one. */
+  makeDriver(changes?: Partial<QemuDriverOptions>): Promise<Driver> | Driver;
   /** Process ids of the VM's QEMUs. */
   pids(vmid: number): Promise<number[]>;
 }
@@ -43,12 +46,13 @@ export async function makeRealQemu(options: Partial<QemuDriverOptions> = {}): Pr
     pids,
     dispose,
     [Symbol.asyncDispose]: dispose,
-    makeDriver: () =>
+    makeDriver: (changes = {}) =>
       createQemuDriver({
         imagesDirectory,
         runDirectory,
         probeKvm: () => Promise.resolve({ ok: false, reason: 'The test does without it.' }),
         ...options,
+        ...changes,
       }),
     spec: (overrides = {}) => machineSpec({ folder, vmid: (vmid += 1), diskFormat: 'qcow2', hardware: qemuHardware, cdrom, overrides }),
     async killMachine(id) {

@@ -1,26 +1,29 @@
 // Run by resilience.real.test.ts in a network namespace of its own; an exit code other than 0 is a failure.
 import assert from 'node:assert/strict';
 
-import { defaultNic, fixedHardware, type MachineSpec } from '@nakhoda/driver';
+import { defaultNic, fixedHardware } from '@nakhoda/driver';
 import { testContext } from '@nakhoda/driver/contract';
-import { exec, waitFor } from '@nakhoda/host';
+import { exec, vmIdentity, waitFor } from '@nakhoda/host';
 
 import { makeRealQemu } from './real-qemu.ts';
 
 const ctx = testContext();
-await exec(['ip', 'tuntap', 'add', 'dev', 'nk-t0', 'mode', 'tap']);
+await using qemu = await makeRealQemu();
+const owner = 'test0001';
+const driver = await qemu.makeDriver({ owner });
+assert.ok(driver.guest);
+const spec = await qemu.spec({
+  nics: [
+    { slot: 'net0', mac: '52:54:00:00:00:01', attachment: { kind: 'tap', tap: 'nk-t0' }, ...defaultNic(fixedHardware) },
+    { slot: 'net1', mac: '52:54:00:00:00:02', attachment: { kind: 'none' }, ...defaultNic(fixedHardware) },
+  ],
+});
+const { vmid } = spec;
+// As the daemon makes it: nobody but the VM's user may open it.
+await exec(['ip', 'tuntap', 'add', 'dev', 'nk-t0', 'mode', 'tap', 'user', String(vmIdentity({ owner, vmid }).uid)]);
 await exec(['ip', 'addr', 'add', '10.9.9.1/24', 'dev', 'nk-t0']);
 await exec(['ip', 'link', 'set', 'nk-t0', 'up']);
 
-await using qemu = await makeRealQemu();
-const driver = await qemu.makeDriver();
-assert.ok(driver.guest);
-const nics: MachineSpec['nics'] = [
-  { slot: 'net0', mac: '52:54:00:00:00:01', attachment: { kind: 'tap', tap: 'nk-t0' }, ...defaultNic(fixedHardware) },
-  { slot: 'net1', mac: '52:54:00:00:00:02', attachment: { kind: 'none' }, ...defaultNic(fixedHardware) },
-];
-const spec = await qemu.spec({ nics });
-const { vmid } = spec;
 await driver.define(ctx, { spec });
 await driver.start(ctx, { vmid });
 assert.ok(await driver.guest.ready(ctx, { vmid, timeoutSeconds: 60 }));

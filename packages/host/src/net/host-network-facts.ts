@@ -16,6 +16,8 @@ export interface HostLink {
   master: string | null;
   /** IPv4 addresses with prefix, `10.77.0.1/24`. */
   addresses: string[];
+  /** The user that a TAP belongs to; absent for one of nobody's, and for other interfaces. */
+  tapUser?: number;
 }
 
 /** An IPv4 route of any table. */
@@ -36,7 +38,7 @@ interface IpAddrEntry {
   address?: string;
   ifalias?: string;
   master?: string;
-  linkinfo?: { info_kind?: string };
+  linkinfo?: { info_kind?: string; info_data?: { user?: unknown } };
   addr_info: { family?: string; local?: string; prefixlen?: number }[];
 }
 
@@ -46,7 +48,9 @@ export function parseLinks(json: string): HostLink[] {
   return entries.flatMap(({ ifname, flags = [], address, ifalias, master, linkinfo, addr_info = [] }) => {
     // iproute2 prints an empty object for each interface that a filter left out.
     if (ifname === undefined) return [];
+    const user = linkinfo?.info_data?.user;
     return {
+      ...(typeof user === 'number' ? { tapUser: user } : {}),
       name: ifname,
       kind: linkinfo?.info_kind ?? null,
       mac: address ?? null,

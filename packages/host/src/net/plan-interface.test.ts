@@ -59,6 +59,15 @@ test('a TAP likewise', () => {
     'ip link set dev nkab100n0 up',
   ]);
   assert.deepEqual(lines(planTap(spec, owner, tap({}))), []);
+  const owned = { ...spec, user: 1_900_000_100 };
+  const made = 'ip tuntap add dev nkab100n0 mode tap user 1900000100';
+  assert.equal(lines(planTap(owned, owner, null))[0], made);
+  assert.deepEqual(lines(planTap(owned, owner, tap({ tapUser: 1_900_000_100 }))), []);
+  // Another user's is made anew, unless somebody has it open.
+  assert.deepEqual(lines(planTap(owned, owner, tap({ carrier: true }))), []);
+  const anew = planTap(owned, owner, tap({ carrier: false, tapUser: 1 }));
+  assert.deepEqual(lines(anew).slice(0, 2), ['ip link delete dev nkab100n0', made]);
+  assert.ok(anew.creates);
   assert.deepEqual(lines(planTap(spec, owner, tap({ master: 'nk-old' }))), ['ip link set dev nkab100n0 master nk-lab']);
   assert.equal(planTap(spec, owner, tap({ alias: null, master: null, up: false })).commands.length, 3);
   for (const changes of [{ alias: 'nakhoda:other123:nkab100n0' }, { alias: null }, { kind: 'veth' }]) {

@@ -43,6 +43,8 @@ export interface TapSpec {
   bridge: string;
   /** The MAC of the host's end, which no guest sees; the kernel's choice when left out. */
   mac?: string;
+  /** The user that may open it without being root; nobody else may then. Without one, whoever gets at /dev/net/tun. */
+  user?: number;
 }
 
 /**
@@ -50,11 +52,16 @@ export interface TapSpec {
  * @throws NakhodaError `network.bridge-exists` when the interface is not ours.
  */
 export function planTap(spec: TapSpec, owner: NetworkOwner, existing: HostLink | null): InterfacePlan {
-  const { tap, bridge, mac } = spec;
+  const { tap, bridge, mac, user } = spec;
   const mark = interfaceMark(owner, tap);
+  if (existing && !isOurTap(existing, owner)) throw foreignInterface(tap);
+  // Its user cannot be changed; whoever holds it open, such as a QEMU of an older version, keeps it.
+  if (existing && user !== undefined && existing.tapUser !== user && !existing.carrier) {
+    const { commands } = planTap(spec, owner, null);
+    return { creates: true, commands: [['ip', 'link', 'delete', 'dev', tap], ...commands] };
+  }
   const commands: string[][] = [];
-  if (!existing) commands.push(['ip', 'tuntap', 'add', 'dev', tap, 'mode', 'tap']);
-  else if (!isOurTap(existing, owner)) throw foreignInterface(tap);
+  if (!existing) commands.push(['ip', 'tuntap', 'add', 'dev', tap, 'mode', 'tap', ...(user === undefined ? [] : ['user', String(user)])]);
   if (existing?.alias !== mark) commands.push(['ip', 'link', 'set', 'dev', tap, 'alias', mark]);
   if (mac !== undefined && existing?.mac !== mac) commands.push(['ip', 'link', 'set', 'dev', tap, 'address', mac]);
   if (existing?.master !== bridge) commands.push(['ip', 'link', 'set', 'dev', tap, 'master', bridge]);

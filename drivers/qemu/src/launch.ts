@@ -1,0 +1,74 @@
+import type { DriverContext, MachineSpec } from '@nakhoda/driver';
+import {
+  applyLimits,
+  planLimits,
+  readCgroupFacts,
+  removeGroups,
+  type ResourceLimits,
+  spawnSupervised,
+  startUnit,
+  type SupervisedProcess,
+} from '@nakhoda/host';
+import { toNakhodaError } from '@nakhoda/schema';
+
+import type { Environment } from './environment.ts';
+import { exists } from './images.ts';
+import { machinePaths } from './machine-paths.ts';
+import { prepareRun } from './process.ts';
+
+/** A QEMU that was started, with what has to be cleaned up after it. */
+export interface LaunchedQemu extends SupervisedProcess {
+  cgroups: string[];
+}
+
+/**
+ * Starts QEMU for a VM: confined to what is its own, within its limits, as a unit of systemd or under our supervisor
+ * alone. Nothing is left when it fails.
+ */
+export async function launchQemu(
+  environment: Environment,
+  ctx: Pick<DriverContext, 'log'>,
+  spec: MachineSpec,
+  options: { argv: readonly string[]; kvm: boolean },
+): Promise<LaunchedQemu> {
+  const { argv, kvm } = options;
+  const { qemuLog, qemuLaunch } = machinePaths(spec);
+  const limits = limitsOf(spec);
+  await prepareRun(spec);
+  if (await environment.systemd()) {
+    const plan = await environment.confinement.plan(spec, argv, { kvm, cgroups: [] });
+    const unit = { name: `nakhoda-${environment.owner}-${spec.vmid}`, description: `Nakhoda VM ${spec.name} (${spec.vmid})` };
+    try {
+      return { ...(await startUnit(plan, { ...unit, limits, logPath: qemuLog, planPath: qemuLaunch })), cgroups: [] };
+    } catch (error) {
+      // A plan that was begun must not be begun again.
+      if (!(await exists(qemuLaunch))) throw error;
+      ctx.log(`systemd made no unit for it, so it runs without one: ${toNakhodaError(error).message}`);
+    }
+  }
+  const cgroups = await putLimits(ctx, limits, { owner: environment.owner, vmid: spec.vmid });
+  try {
+    const plan = await environment.confinement.plan(spec, argv, { kvm, cgroups });
+    return { ...(await spawnSupervised(plan, { planPath: qemuLaunch, logPath: qemuLog })), cgroups };
+  } catch (error) {
+    await removeGroups(cgroups);
+    throw error;
+  }
+}
+
+/** What the spec says of the host's resources, without what is the same as no limit. */
+function limitsOf({ cpuLimit, cpuShares }: MachineSpec): ResourceLimits {
+  return { ...(cpuLimit === 0 ? {} : { cpuLimit }), ...(cpuShares === 100 ? {} : { cpuShares }) };
+}
+
+async function putLimits(
+  ctx: Pick<DriverContext, 'log'>,
+  limits: ResourceLimits,
+  place: { owner: string; vmid: number },
+): Promise<string[]> {
+  if (Object.keys(limits).length === 0) return [];
+  const plan = planLimits(limits, place, readCgroupFacts());
+  for (const missing of plan.missing) ctx.log(`A limit cannot be kept here: ${missing}.`);
+  await applyLimits(plan);
+  return plan.join;
+}

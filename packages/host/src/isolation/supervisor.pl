@@ -1,0 +1,197 @@
+#!/usr/bin/perl
+# Starts one program as a launch plan says (launch-plan.ts), outlives the daemon, and records how the program ended:
+#
+#   supervisor.pl PLAN
+#
+# The plan is deleted before anything is done, so that it is carried out once at most. Where standard output is a
+# pipe or socket, the program's process id is written to it. SIGTERM is passed on to the program; SIGKILL ends this process
+# alone, and the program goes on without it.
+#
+# Perl, because Node cannot make a mount namespace, and would take 40 MB for each VM; perl-base is on every Debian
+# and Ubuntu. Nothing but that package is used.
+#
+# Every VM's start waits for it, so that few modules are loaded: neither warnings nor constant nor Errno.
+use strict;
+use Config;
+BEGIN { $^W = 1 }
+
+# errno.h
+my ($interrupted, $exists) = (4, 17);
+
+# asm/unistd.h
+my %numbers = (
+    x86_64  => { mount => 165, umount2 => 166, pivot_root => 155, unshare => 272, mknodat => 259, seccomp => 317 },
+    aarch64 => { mount => 40, umount2 => 39, pivot_root => 41, unshare => 97, mknodat => 33 },
+);
+# linux/mount.h, linux/sched.h, linux/fcntl.h, linux/stat.h
+sub RDONLY () { 1 }
+sub NOSUID () { 2 }
+sub NODEV () { 4 }
+sub NOEXEC () { 8 }
+sub REMOUNT () { 0x20 }
+sub BIND () { 0x1000 }
+sub REC () { 0x4000 }
+sub PRIVATE () { 0x40000 }
+sub CLONE_NEWNS () { 0x20000 }
+sub DETACH () { 2 }
+sub AT_FDCWD () { -100 }
+sub CHARACTER_DEVICE () { 0020000 }
+
+sub fail { die "nakhoda supervisor: @_\n" }
+
+sub kernel {
+    my ($call, $what, @arguments) = @_;
+    my ($machine) = $Config{archname} =~ /^([^-]+)/;
+    my $number = ($numbers{$machine} or fail("unknown machine $machine"))->{$call};
+    syscall($number, @arguments) >= 0 or fail("$call $what: $!");
+}
+
+sub mount {
+    my ($source, $target, $type, $flags, $options) = @_;
+    kernel('mount', $target, "$source", "$target", "$type", $flags + 0, "$options");
+}
+
+sub make_folders {
+    my $path = '';
+    for my $part (grep { length } split m{/}, $_[0]) {
+        $path .= "/$part";
+        mkdir $path, 0755 or $! == $exists or fail("$path: $!");
+    }
+}
+
+sub make_place {
+    my ($path, $is_folder) = @_;
+    return if -e $path;
+    return make_folders($path) if $is_folder;
+    make_folders($path =~ s{/[^/]*$}{}r);
+    open my $file, '>', $path or fail("$path: $!");
+}
+
+# The root becomes an empty file system in memory, and what was the root is at /host until close_view.
+sub open_view {
+    kernel('unshare', 'mount namespace', CLONE_NEWNS);
+    mount('none', '/', '', REC | PRIVATE, '');
+    mount('tmpfs', '/tmp', 'tmpfs', NOSUID | NOEXEC, 'mode=755,size=1m');
+    chdir '/tmp' or fail("/tmp: $!");
+    mkdir 'host', 0700 or fail("host: $!");
+    kernel('pivot_root', '/tmp', my $new = '.', my $old = 'host');
+    chdir '/' or fail("/: $!");
+}
+
+sub show {
+    my ($source, $path, $flags) = @_;
+    make_place($path, -d "/host$source");
+    mount("/host$source", $path, '', BIND, '');
+    mount('none', $path, '', REMOUNT | BIND | NOSUID | NODEV | $flags, '');
+}
+
+# A node of its own, so that neither group nor mode of the host's has to let the program in.
+sub make_device {
+    my ($path, $uid, $gid) = @_;
+    my $number = (stat "/host$path")[6];
+    defined $number or fail("$path: $!");
+    make_folders($path =~ s{/[^/]*$}{}r);
+    kernel('mknodat', $path, AT_FDCWD, "$path", CHARACTER_DEVICE | 0600, $number + 0);
+    chown $uid, $gid, $path or fail("$path: $!");
+}
+
+sub close_view {
+    kernel('umount2', '/host', my $path = '/host', DETACH);
+    rmdir '/host' or fail("/host: $!");
+    mount('none', '/', '', REMOUNT | BIND | RDONLY | NOSUID | NOEXEC, '');
+}
+
+# A seccomp filter for a program that keeps CAP_SYS_PTRACE, which it needs for userfaultfd alone: it denies every call
+# by which that capability, or a namespace of its own, would give power over other processes. Without /proc there is no
+# other way. linux/seccomp.h, linux/bpf_common.h, asm/unistd_64.h; x86-64 only, other calling conventions end the program.
+sub guard {
+    $Config{archname} =~ /^x86_64-/ or fail('guard: unknown machine');
+    my ($load, $if_equal, $if_at_least, $if_any_bit, $return) = (0x20, 0x15, 0x35, 0x45, 0x06);
+    my ($kill, $not_permitted, $no_such_call, $allow) = (0x80000000, 0x00050001, 0x00050026, 0x7fff0000);
+    my @denied = (
+        101, 310, 311, 312, 274, # ptrace, process_vm_readv, process_vm_writev, kcmp, get_robust_list
+        434, 438, 424, 440, 448, # pidfd_open, pidfd_getfd, pidfd_send_signal, process_madvise, process_mrelease
+        256, 279, 298, 321,      # migrate_pages, move_pages, perf_event_open, bpf
+        272, 308, 155, 161, 304, # unshare, setns, pivot_root, chroot, open_by_handle_at
+        165, 166, 428 .. 433, 442, # mount and its kin
+    );
+    my @program = (
+        [$load, 0, 0, 4], [$if_equal, 1, 0, 0xc000003e], [$return, 0, 0, $kill],
+        [$load, 0, 0, 0], [$if_at_least, 0, 1, 0x40000000], [$return, 0, 0, $kill],
+        (map { [$if_equal, 0, 1, $_], [$return, 0, 0, $not_permitted] } @denied),
+        # clone3, whose flags cannot be looked at: the C library then takes clone.
+        [$if_equal, 0, 1, 435], [$return, 0, 0, $no_such_call],
+        # clone with a new namespace of whatever kind.
+        [$if_equal, 0, 3, 56], [$load, 0, 0, 16], [$if_any_bit, 0, 1, 0x7e020000], [$return, 0, 0, $not_permitted],
+        [$return, 0, 0, $allow],
+    );
+    my $filter = join '', map { pack 'SCCL', @$_ } @program;
+    my $descriptor = pack 'S x6 P', scalar @program, $filter;
+    kernel('seccomp', 'filter', 1, 0, $descriptor);
+}
+
+sub join_cgroup {
+    open my $file, '>', "$_[0]/cgroup.procs" or fail("$_[0]: $!");
+    (syswrite $file, "$$\n") or fail("$_[0]: $!");
+}
+
+sub carry_out {
+    my @plan = @_;
+    umask 0022;
+    while (defined(my $word = shift @plan)) {
+        if ($word eq 'cgroup') { join_cgroup(shift @plan) }
+        elsif ($word eq 'view') { open_view() }
+        elsif ($word eq 'show') { show(splice(@plan, 0, 2), RDONLY) }
+        elsif ($word eq 'lend') { show(splice(@plan, 0, 2), 0) }
+        elsif ($word eq 'link') { my ($target, $path) = splice @plan, 0, 2; symlink $target, $path or fail("$path: $!") }
+        elsif ($word eq 'device') { make_device(splice @plan, 0, 3) }
+        elsif ($word eq 'close') { close_view() }
+        elsif ($word eq 'guard') { guard() }
+        elsif ($word eq 'run') {
+            # Sockets and files that the program makes are for its user alone.
+            umask 0177;
+            { local $^W = 0; exec { $plan[0] } @plan }
+            fail("$plan[0]: $!");
+        }
+        else { fail("unknown word $word") }
+    }
+    fail('the plan runs nothing');
+}
+
+sub read_plan {
+    my ($path) = @_;
+    open my $file, '<', $path or fail("$path: $!");
+    unlink $path or fail("$path: $!");
+    local $/;
+    my @plan = split /\0/, <$file>, -1;
+    # What follows the last NUL is empty, or the plan was cut short.
+    pop @plan eq '' && @plan && shift @plan eq 'nakhoda-launch-1' or fail("$path is no whole launch plan");
+    return @plan;
+}
+
+sub record {
+    my ($path, $pid, $status) = @_;
+    my ($code, $signal) = $status & 127 ? ('null', $status & 127) : ($status >> 8, 'null');
+    open my $file, '>', "$path.new" or return;
+    print $file qq({"pid":$pid,"exitCode":$code,"signal":$signal,"at":${\ time}}\n);
+    close $file and rename "$path.new", $path;
+}
+
+@ARGV == 1 or fail("usage: $0 PLAN");
+chdir '/' or fail("/: $!");
+umask 0077;
+my ($exit_path, @plan) = read_plan($ARGV[0]);
+$SIG{HUP} = $SIG{INT} = 'IGNORE';
+my $child = fork // fail("fork: $!");
+if ($child == 0) {
+    $SIG{HUP} = $SIG{INT} = 'DEFAULT';
+    # Otherwise the reader of the pipe would wait for the program's end.
+    open STDOUT, '>&', \*STDERR or fail("output: $!");
+    carry_out(@plan);
+}
+# Not before the fork: a signal that the child gets at once must end it.
+$SIG{TERM} = sub { kill 'TERM', $child };
+syswrite STDOUT, "$child\n" if -p STDOUT || -S STDOUT;
+open STDOUT, '>&', \*STDERR;
+1 until waitpid($child, 0) == $child or $! != $interrupted;
+record($exit_path, $child, $?);
