@@ -16,7 +16,7 @@ export function everyEndpoint(): { id: EndpointId; endpoint: Endpoint; url: stri
   return (Object.keys(endpoints) as EndpointId[]).map((id) => {
     const endpoint: Endpoint = endpoints[id];
     const path = endpoint.path.replaceAll(/:([a-z]+)/giu, (_match, name: string) => {
-      const sample = samples[name];
+      const sample = name === 'slot' && endpoint.path.includes('/nics/') ? 'net0' : samples[name];
       if (sample === undefined) throw new Error(`${id}: give the parameter ${name} a sample`);
       return sample;
     });

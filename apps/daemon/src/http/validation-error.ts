@@ -70,6 +70,10 @@ function explain(fault: ValidationFault, field: string, schema: FieldSchema, par
         hint: known.length === 0 ? 'Send none: this request takes no fields here.' : `Leave it out; the fields are ${known.join(', ')}.`,
       };
     }
+    case 'minProperties': {
+      const known = Object.keys(properties);
+      return { message: `The ${part} is empty: the field to change is missing.`, hint: `Give at least one of: ${known.join(', ')}.` };
+    }
     case 'type':
       if (field === '') return { message: `The ${part} is ${came}, which is not an object.`, hint: 'Send a JSON object.' };
       return { message: `The field ${name} is ${came}, which is not of type ${schema.type ?? 'this'}.`, hint };
