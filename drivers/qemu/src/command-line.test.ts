@@ -3,7 +3,7 @@ import { test } from 'node:test';
 
 import type { ChainImage } from './block-nodes.ts';
 import { commandLine } from './command-line.ts';
-import { qemuHardware } from './hardware.ts';
+import { usualHardware } from './testing/usual-hardware.ts';
 import { defaultDisk, defaultHardware, defaultNic, fixedHardware, type MachineSpec } from '@nakhoda/driver';
 
 const spec: MachineSpec = {
@@ -12,14 +12,14 @@ const spec: MachineSpec = {
   uuid: '0b1d2c3e-0000-4000-8000-000000000101',
   cores: 2,
   memoryMiB: 256,
-  ...defaultHardware(qemuHardware),
+  ...defaultHardware(usualHardware),
   directory: '/srv/images/101',
   runtimeDirectory: '/run/n/101',
   disks: [{ slot: 'disk0', path: '/srv/images/101/disk0.qcow2', format: 'qcow2', sizeBytes: 1024, ...defaultDisk(fixedHardware) }],
   cdrom: '/srv/iso/tiny.iso',
   nics: [{ slot: 'net0', mac: '52:54:00:00:00:65', attachment: { kind: 'tap', tap: 'nk101-0' }, ...defaultNic(fixedHardware) }],
 };
-const plan = { program: 'qemu-system-x86_64', machineType: 'pc-q35-7.2', accelerator: 'tcg' } as const;
+const plan = { program: 'qemu-system-x86_64', machineType: 'pc-q35-7.2', accelerator: 'tcg', firmware: null } as const;
 
 test('a VM with a disk, a CD and a NIC', () => {
   assert.equal(

@@ -25,6 +25,8 @@ export type BootRecord =
 export interface RunRecord {
   kind: 'run';
   process: ProcessRef;
+  /** The process that is its TPM, where it has one. */
+  tpm?: ProcessRef;
   argv: string[];
   execution: Execution;
   startedAt: string;

@@ -34,6 +34,7 @@ const stopped: Observation = {
   alive: false,
   runState: null,
   activity: null,
+  tpmEnded: false,
   bootId: 'now',
   lastWords: '',
   currentSnapshot: null,

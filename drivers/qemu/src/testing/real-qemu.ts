@@ -6,7 +6,7 @@ import { type ContractHarness, machineSpec } from '@nakhoda/driver/contract';
 import { findTinyIso, processArgv } from '@nakhoda/host';
 
 import { createQemuDriver, type QemuDriverOptions } from '../driver.ts';
-import { qemuHardware } from '../hardware.ts';
+import { usualHardware } from './usual-hardware.ts';
 
 export interface RealQemu extends ContractHarness, AsyncDisposable {
   readonly folder: string;
@@ -50,7 +50,7 @@ export async function makeRealQemu(options: Partial<QemuDriverOptions> = {}): Pr
         probeKvm: () => Promise.resolve({ ok: false, reason: 'The test does without it.' }),
         ...options,
       }),
-    spec: (overrides = {}) => machineSpec({ folder, vmid: (vmid += 1), diskFormat: 'qcow2', hardware: qemuHardware, cdrom, overrides }),
+    spec: (overrides = {}) => machineSpec({ folder, vmid: (vmid += 1), diskFormat: 'qcow2', hardware: usualHardware, cdrom, overrides }),
     async killMachine(id) {
       const found = await pids(id);
       assert.equal(found.length, 1, `VM ${id} has ${found.length} processes`);
