@@ -193,7 +193,8 @@ async function changeCd({ machine, qmp }: Change, path: string | null): Promise<
     throw error;
   }
   await qmp.execute('blockdev-close-tray', { id: cdDevice });
-  // As at a start: an empty drive is not booted from.
+  // As at a start: an empty drive is not booted from. QEMU refuses an index that is in use, even by the device itself.
+  if ((former === null) === (path === null)) return;
   const { bootindex = -1 } = path === null ? {} : bootIndex(machine.spec, 'cdrom');
   await qmp.execute('qom-set', { path: `/machine/peripheral/${cdDevice}`, property: 'bootindex', value: bootindex });
 }

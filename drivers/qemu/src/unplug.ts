@@ -1,9 +1,13 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
 import { NakhodaError } from '@nakhoda/schema';
 
 import type { QmpClient } from './qmp/qmp-client.ts';
 
 /** How long a guest may take to let go of a device; one that does not run its kernel never does. */
 const releaseTimeoutMs = 30_000;
+/** QEMU 7.2 announces no processor that has gone, so it is looked as well. */
+const pollMs = 200;
 
 /** Ids of the devices that were named and are there. */
 export async function deviceIds(qmp: QmpClient): Promise<Set<string>> {
@@ -18,32 +22,28 @@ export async function deviceIds(qmp: QmpClient): Promise<Set<string>> {
 export async function unplug(qmp: QmpClient, id: string, options: { timeoutMs?: number; signal: AbortSignal }): Promise<void> {
   if (!(await deviceIds(qmp)).has(id)) return;
   const { timeoutMs = releaseTimeoutMs, signal } = options;
-  const gone = Promise.withResolvers<boolean>();
+  const told = Promise.withResolvers<void>();
+  let refused = false;
   const stop = qmp.onEvent(({ event, data }) => {
     if (data['device'] !== id) return;
-    if (event === 'DEVICE_DELETED') gone.resolve(true);
-    if (event === 'DEVICE_UNPLUG_GUEST_ERROR') gone.resolve(false);
+    refused ||= event === 'DEVICE_UNPLUG_GUEST_ERROR';
+    if (refused || event === 'DEVICE_DELETED') told.resolve();
   });
-  const timer = setTimeout(() => gone.resolve(false), timeoutMs);
-  const abort = (): void => gone.resolve(false);
-  signal.addEventListener('abort', abort, { once: true });
+  const deadline = performance.now() + timeoutMs;
   try {
     // An earlier order that the guest has not followed yet is refused the second time, and still stands.
     await qmp.execute('device_del', { id }).catch((error: unknown) => {
       if (!(error instanceof NakhodaError) || !/in the process of unplug/.test(error.message)) throw error;
     });
-    void qmp.closed.then(abort);
-    if (await gone.promise) return;
-    signal.throwIfAborted();
-    // The event may have come before this listened.
-    if (!(await deviceIds(qmp)).has(id)) return;
+    while (!refused && performance.now() < deadline) {
+      await Promise.race([told.promise, delay(pollMs, undefined, { signal })]);
+      if (!(await deviceIds(qmp)).has(id)) return;
+    }
   } finally {
-    clearTimeout(timer);
-    signal.removeEventListener('abort', abort);
     stop();
   }
   throw new NakhodaError('guest.timeout', {
-    message: `The guest did not let go of ${id} within ${timeoutMs / 1000} s.`,
+    message: refused ? `The guest refused to let go of ${id}.` : `The guest did not let go of ${id} within ${timeoutMs / 1000} s.`,
     hint: 'Stop what uses it in the guest and try again, or let the change wait for the next start.',
   });
 }
