@@ -37,6 +37,8 @@ export interface QemuDriverOptions {
   probeKvm: () => Promise<{ ok: boolean; reason: string }>;
   /** Programs, looked up in PATH. Default `qemu-system-x86_64` and `qemu-img`. */
   programs?: { system?: string; image?: string };
+  /** Milliseconds that a guest may take to let go of a device. Default 30 s. */
+  releaseTimeoutMs?: number;
   /** Told about what concerns no single call: records that cannot be read. */
   log?: (line: string) => void;
 }
@@ -247,6 +249,7 @@ function createEnvironment(options: QemuDriverOptions): Environment {
       });
     },
     handOver: (_spec, path) => chmod(path, 0o600),
+    releaseTimeoutMs: options.releaseTimeoutMs ?? 30_000,
     log: options.log ?? (() => undefined),
   };
 }

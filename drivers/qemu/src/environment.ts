@@ -21,6 +21,8 @@ export interface Environment {
   firmware(spec: Pick<MachineSpec, 'firmware' | 'secureBoot'>): FirmwareImages | null;
   /** The one place where a file or socket that the daemon made for a VM's QEMU gets the owner and mode that QEMU needs. */
   handOver(spec: MachineSpec, path: string): Promise<void>;
+  /** How long a guest may take to let go of a device; one that does not run its kernel never does. */
+  readonly releaseTimeoutMs: number;
   readonly log: (line: string) => void;
 }
 
@@ -49,7 +51,10 @@ export function parseVersion(output: string): string | null {
  * (Ubuntu's `pc-q35-noble`), which no other QEMU knows, so the alias `q35` is not followed.
  */
 export function newestMachineType(help: string, machine: MachineName): string | null {
-  const types = [...help.matchAll(new RegExp(`^pc-${machine}-(\\d+)\\.(\\d+)\\s`, 'gm'))].map((match) => ({ major: Number(match[1]), minor: Number(match[2]) }));
+  const types = [...help.matchAll(new RegExp(`^pc-${machine}-(\\d+)\\.(\\d+)\\s`, 'gm'))].map((match) => ({
+    major: Number(match[1]),
+    minor: Number(match[2]),
+  }));
   const newest = types.toSorted((a, b) => b.major - a.major || b.minor - a.minor)[0];
   return newest ? `pc-${machine}-${newest.major}.${newest.minor}` : null;
 }

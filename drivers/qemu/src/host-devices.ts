@@ -26,7 +26,11 @@ export async function checkHostDevices(spec: Pick<MachineSpec, 'name' | 'hostDev
 
 async function usbProblem(device: string, { usb }: HostDeviceFolders): Promise<{ message: string; hint: string } | null> {
   const [, vendor, product] = device.split(':');
-  const text = (path: string): Promise<string> => readFile(path, 'utf8').then((content) => content.trim(), () => '');
+  const text = (path: string): Promise<string> =>
+    readFile(path, 'utf8').then(
+      (content) => content.trim(),
+      () => '',
+    );
   for (const entry of await readdir(usb).catch(() => [])) {
     if ((await text(join(usb, entry, 'idVendor'))) === vendor && (await text(join(usb, entry, 'idProduct'))) === product) return null;
   }
@@ -42,5 +46,8 @@ async function pciProblem(device: string, { pci }: HostDeviceFolders): Promise<{
   const uevent = await readFile(join(folder, 'uevent'), 'utf8').catch(() => '');
   const driver = /^DRIVER=(.*)$/m.exec(uevent)?.[1] ?? 'no driver';
   if (driver === 'vfio-pci') return null;
-  return { message: `it is in the hands of ${driver}, not of vfio-pci.`, hint: 'Bind it to vfio-pci first, with all devices of its IOMMU group.' };
+  return {
+    message: `it is in the hands of ${driver}, not of vfio-pci.`,
+    hint: 'Bind it to vfio-pci first, with all devices of its IOMMU group.',
+  };
 }

@@ -32,7 +32,20 @@ export async function askQemu(system: string, accelerator: 'kvm' | 'tcg'): Promi
     { execute: 'qom-list-types', arguments: { implements: 'device' }, id: 'devices' },
     { execute: 'quit' },
   ];
-  const argv = [system, '-machine', 'none', '-accel', accelerator, '-nodefaults', '-no-user-config', '-display', 'none', '-S', '-qmp', 'stdio'];
+  const argv = [
+    system,
+    '-machine',
+    'none',
+    '-accel',
+    accelerator,
+    '-nodefaults',
+    '-no-user-config',
+    '-display',
+    'none',
+    '-S',
+    '-qmp',
+    'stdio',
+  ];
   const input = commands.map((command) => `${JSON.stringify(command)}\n`).join('');
   const { stdout } = await exec(argv, { input, timeoutMs: 20_000 });
   return parseLists(stdout);

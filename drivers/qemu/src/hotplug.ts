@@ -20,7 +20,7 @@ import { applyStep, type ChangeStep, inOrderOf, planChange } from './plan-change
 import { setProcessors } from './processors.ts';
 import type { QmpClient } from './qmp/qmp-client.ts';
 import { readSnapshots } from './snapshot-store.ts';
-import { deviceIds, unplug } from './unplug.ts';
+import { deviceIds, type Release, unplug } from './unplug.ts';
 
 interface Change {
   environment: Environment;
@@ -86,7 +86,7 @@ async function record(machine: Machine, spec: MachineSpec): Promise<void> {
 }
 
 async function take(change: Change, step: ChangeStep): Promise<void> {
-  const { qmp, machine, ctx } = change;
+  const { qmp, machine } = change;
   switch (step.kind) {
     case 'add-disk':
       return addDisk(change, step.disk);
@@ -101,7 +101,7 @@ async function take(change: Change, step: ChangeStep): Promise<void> {
     case 'add-nic':
       return addNic(change, step.nic);
     case 'remove-nic':
-      await unplug(qmp, nicDevice(step.slot), ctx);
+      await unplug(qmp, nicDevice(step.slot), release(change));
       await tolerate(qmp.execute('netdev_del', { id: step.slot }));
       return;
     case 'set-link': {
@@ -112,8 +112,12 @@ async function take(change: Change, step: ChangeStep): Promise<void> {
     case 'change-cd':
       return changeCd(change, step.path);
     case 'set-cores':
-      return setProcessors(qmp, step.cores, ctx);
+      return setProcessors(qmp, step.cores, release(change));
   }
+}
+
+function release({ environment, ctx }: Change): Release {
+  return { timeoutMs: environment.releaseTimeoutMs, signal: ctx.signal };
 }
 
 async function addDisk({ environment, ctx, machine, qmp }: Change, disk: MachineDisk): Promise<void> {
@@ -141,16 +145,17 @@ async function addDisk({ environment, ctx, machine, qmp }: Change, disk: Machine
   }
 }
 
-async function removeDisk({ ctx, qmp }: Change, disk: MachineDisk): Promise<void> {
+async function removeDisk(change: Change, disk: MachineDisk): Promise<void> {
   const device = pluggedDevice(disk);
-  if (device !== null) await unplug(qmp, device, ctx);
-  await removeBackend(qmp, disk.slot);
+  if (device !== null) await unplug(change.qmp, device, release(change));
+  await removeBackend(change.qmp, disk.slot);
 }
 
 /** A disk's block nodes and throttle, from the top down; nothing to one that has none. */
 async function removeBackend(qmp: QmpClient, slot: string): Promise<void> {
   const there = new Set((await qmp.execute('query-named-block-nodes', { flat: true })).map((node) => node['node-name']));
-  for (const node of [limitsNode(slot), slot, `${slot}-file`]) if (there.has(node)) await qmp.execute('blockdev-del', { 'node-name': node });
+  for (const node of [limitsNode(slot), slot, `${slot}-file`])
+    if (there.has(node)) await qmp.execute('blockdev-del', { 'node-name': node });
   const objects = await qmp.execute('qom-list', { path: '/objects' });
   if (objects.some(({ name }) => name === limitsNode(slot))) await qmp.execute('object-del', { id: limitsNode(slot) });
 }

@@ -153,7 +153,7 @@ function wholeSectors(bytes: number): number {
   return Math.ceil(bytes / 512) * 512;
 }
 
-function smallerError({ slot, sizeBytes }: MachineDisk, size: number): NakhodaError {
+function smallerError({ slot, sizeBytes }: ImageDisk, size: number): NakhodaError {
   return new NakhodaError('vm.spec-invalid', {
     message: `The image of ${slot} has ${size} bytes, and is not made smaller: ${sizeBytes} bytes were asked for.`,
     hint: 'Ask for at least what it has.',

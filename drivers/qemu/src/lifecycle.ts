@@ -69,7 +69,16 @@ export async function startMachine(
     await machine.setBoot({ kind: 'launching', at: new Date().toISOString() });
     if (spec.tpm) tpm = await startTpm(spec);
     const process = await spawnQemu(spec, argv);
-    run = { kind: 'run', process, ...(tpm ? { tpm } : {}), argv, execution, startedAt: new Date().toISOString(), begun: false, ending: null };
+    run = {
+      kind: 'run',
+      process,
+      ...(tpm ? { tpm } : {}),
+      argv,
+      execution,
+      startedAt: new Date().toISOString(),
+      begun: false,
+      ending: null,
+    };
     await machine.setBoot(run);
     machine.follow(run);
     const qmp = await machine.qmp(qmpTimeoutMs);

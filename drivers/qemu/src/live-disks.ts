@@ -54,7 +54,11 @@ function* layersBelow(slot: string, top: BlockStats): Generator<number> {
 }
 
 /** Opens new, empty overlays, without putting them to use. */
-export async function openOverlays(qmp: QmpClient, spec: MachineSpec, overlays: readonly { slot: string; image: ChainImage }[]): Promise<void> {
+export async function openOverlays(
+  qmp: QmpClient,
+  spec: MachineSpec,
+  overlays: readonly { slot: string; image: ChainImage }[],
+): Promise<void> {
   for (const { slot, image } of overlays) {
     const traits = spec.disks.find((disk) => disk.slot === slot) ?? plainTraits;
     for (const node of imageNodes(slot, image, { backing: null, readOnly: false, traits })) await qmp.execute('blockdev-add', node);

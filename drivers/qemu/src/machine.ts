@@ -1,4 +1,13 @@
-import { createGuestAccess, createGuestAgent, createSerialShell, isAlive, Mutex, processRef, type ProcessRef, SerialHub } from '@nakhoda/host';
+import {
+  createGuestAccess,
+  createGuestAgent,
+  createSerialShell,
+  isAlive,
+  Mutex,
+  processRef,
+  type ProcessRef,
+  SerialHub,
+} from '@nakhoda/host';
 import type { GuestAccess, GuestAgent } from '@nakhoda/host';
 import type { DriverEvent, MachineSpec, MachineStatus } from '@nakhoda/driver';
 import { setTimeout as delay } from 'node:timers/promises';

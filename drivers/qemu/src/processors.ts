@@ -1,9 +1,8 @@
-import type { DriverContext } from '@nakhoda/driver';
 import { NakhodaError } from '@nakhoda/schema';
 
 import type { HotpluggableCpu } from './qmp/commands.ts';
 import type { QmpClient } from './qmp/qmp-client.ts';
-import { unplug } from './unplug.ts';
+import { type Release, unplug } from './unplug.ts';
 
 /** What has to come and to go so that a VM has so many processors. */
 export interface ProcessorPlan {
@@ -31,7 +30,7 @@ export function planProcessors(places: readonly HotpluggableCpu[], wanted: numbe
 }
 
 /** Gives a running VM so many processors, or leaves it as it was. @throws NakhodaError */
-export async function setProcessors(qmp: QmpClient, wanted: number, ctx: DriverContext): Promise<void> {
+export async function setProcessors(qmp: QmpClient, wanted: number, release: Release): Promise<void> {
   const places = await qmp.execute('query-hotpluggable-cpus', {});
   const { add, remove, impossible } = planProcessors(places, wanted);
   if (impossible > 0) {
@@ -51,11 +50,11 @@ export async function setProcessors(qmp: QmpClient, wanted: number, ctx: DriverC
       added.push(id);
     }
     for (const id of remove) {
-      await unplug(qmp, id, ctx);
+      await unplug(qmp, id, release);
       removed.push(id);
     }
   } catch (error) {
-    for (const id of added.toReversed()) await unplug(qmp, id, { signal: new AbortController().signal }).catch(() => undefined);
+    for (const id of added.toReversed()) await unplug(qmp, id, { ...release, signal: new AbortController().signal }).catch(() => undefined);
     for (const id of removed.toReversed()) {
       const place = places.find((one) => one['qom-path'] === `/machine/peripheral/${id}`);
       if (place) await qmp.execute('device_add', { driver: place.type, id, ...place.props }).catch(() => undefined);

@@ -4,10 +4,14 @@ import { NakhodaError } from '@nakhoda/schema';
 
 import type { QmpClient } from './qmp/qmp-client.ts';
 
-/** How long a guest may take to let go of a device; one that does not run its kernel never does. */
-const releaseTimeoutMs = 30_000;
 /** QEMU 7.2 announces no processor that has gone, so it is looked as well. */
 const pollMs = 200;
+
+/** How long a guest may take to let go of a device, and what ends the wait. */
+export interface Release {
+  timeoutMs: number;
+  signal: AbortSignal;
+}
 
 /** Ids of the devices that were named and are there. */
 export async function deviceIds(qmp: QmpClient): Promise<Set<string>> {
@@ -19,9 +23,9 @@ export async function deviceIds(qmp: QmpClient): Promise<Set<string>> {
  * to a device that is gone.
  * @throws NakhodaError `guest.timeout` when the guest holds on to it. It may still let go later.
  */
-export async function unplug(qmp: QmpClient, id: string, options: { timeoutMs?: number; signal: AbortSignal }): Promise<void> {
+export async function unplug(qmp: QmpClient, id: string, options: Release): Promise<void> {
   if (!(await deviceIds(qmp)).has(id)) return;
-  const { timeoutMs = releaseTimeoutMs, signal } = options;
+  const { timeoutMs, signal } = options;
   const told = Promise.withResolvers<void>();
   let refused = false;
   const stop = qmp.onEvent(({ event, data }) => {

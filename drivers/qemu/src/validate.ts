@@ -32,7 +32,9 @@ function diskProblems({ machine }: MachineSpec, disk: MachineSpec['disks'][numbe
   const silent = disk.ssd && disk.bus === 'virtio';
   return [
     ...(place === null ? [] : [{ field: `${field}.bus`, message: place, hint: 'Use sata, scsi or virtio, or the machine i440fx.' }]),
-    ...(silent ? [{ field: `${field}.ssd`, message: 'virtio-blk has no way to tell the guest that it is an SSD.', hint: 'Use scsi.' }] : []),
+    ...(silent
+      ? [{ field: `${field}.ssd`, message: 'virtio-blk has no way to tell the guest that it is an SSD.', hint: 'Use scsi.' }]
+      : []),
   ];
 }
 

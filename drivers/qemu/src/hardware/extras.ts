@@ -7,10 +7,12 @@ import { fixedPlace, hostDevicePlace } from './placement.ts';
 /** The serial ports; the first is the console. */
 export function serialPorts(spec: MachineSpec): string[] {
   const { serialSocket, secondSerialSocket } = machinePaths(spec);
-  return [serialSocket, secondSerialSocket].slice(0, spec.serialPorts).flatMap((path, index) => [
-    ...['-chardev', listeningSocket(`serial${index}`, path)],
-    ...toArguments({ devices: [{ driver: 'isa-serial', id: `serial${index}-device`, chardev: `serial${index}` }] }),
-  ]);
+  return [serialSocket, secondSerialSocket]
+    .slice(0, spec.serialPorts)
+    .flatMap((path, index) => [
+      ...['-chardev', listeningSocket(`serial${index}`, path)],
+      ...toArguments({ devices: [{ driver: 'isa-serial', id: `serial${index}-device`, chardev: `serial${index}` }] }),
+    ]);
 }
 
 export function randomSource({ rng, machine }: MachineSpec): string[] {
