@@ -32,7 +32,8 @@ export async function makeRealQemu(options: Partial<QemuDriverOptions> = {}): Pr
       .map((pid) => ({ pid, argv: processArgv(pid) ?? [] }))
       .filter(({ argv }) => argv.some((argument) => argument.includes(`${path}/`)));
   };
-  const pids = async (id: number): Promise<number[]> => (await processes(join(runDirectory, String(id)))).map(({ pid }) => pid);
+  const pids = async (id: number): Promise<number[]> =>
+    (await processes(join(runDirectory, String(id)))).filter(({ argv }) => argv[0]?.includes('qemu-system')).map(({ pid }) => pid);
   const dispose = async (): Promise<void> => {
     for (const { pid } of await processes(folder)) process.kill(pid, 'SIGKILL');
     await rm(folder, { recursive: true, force: true });
