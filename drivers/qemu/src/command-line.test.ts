@@ -110,7 +110,7 @@ socket,id=agent,path=/run/n/101/agent.sock,server=on,wait=off
 -blockdev
 {"driver":"throttle","node-name":"disk0-limits","throttle-group":"disk0-limits","file":"disk0","discard":"unmap"}
 -device
-{"driver":"virtio-blk-pci","id":"disk0-device","bus":"disk0-port","addr":"0x0","drive":"disk0-limits","serial":"disk0","bootindex":1}
+{"driver":"virtio-blk-pci","id":"disk0-device","bus":"disk0-port","addr":"0x0","num-queues":4,"drive":"disk0-limits","serial":"disk0","bootindex":1}
 -netdev
 tap,id=net0,ifname=nk101-0,script=no,downscript=no,vhost=off
 -device
@@ -187,7 +187,7 @@ test('overlays: every image with its format and its backing node, the backing on
     '-blockdev',
     '{"driver":"throttle","node-name":"disk0-limits","throttle-group":"disk0-limits","file":"disk0-7","discard":"unmap"}',
     '-device',
-    '{"driver":"virtio-blk-pci","id":"disk0-device","bus":"disk0-port","addr":"0x0","drive":"disk0-limits","serial":"disk0","bootindex":1}',
+    '{"driver":"virtio-blk-pci","id":"disk0-device","bus":"disk0-port","addr":"0x0","num-queues":4,"drive":"disk0-limits","serial":"disk0","bootindex":1}',
   ]);
 });
 

@@ -12,13 +12,18 @@ import { makeEfiDisk } from './testing/make-efi-disk.ts';
 /** Bytes of the FAT disk that qemu-img makes. */
 const diskBytes = 528_482_304;
 
-function makeUefi(machine: Partial<MachineSpec>, shell: boolean): Promise<HardwareBench> {
-  return HardwareBench.make(async (spec, { folder }) => {
+async function makeUefi(machine: Partial<MachineSpec>, shell: boolean): Promise<HardwareBench> {
+  const foreign: string[] = [];
+  const bench = await HardwareBench.make(async (spec, { folder }) => {
     assert.ok(spec.cdrom !== null && spec.disks[0]);
     const disk = { ...spec.disks[0], sizeBytes: diskBytes };
-    await makeEfiDisk({ iso: spec.cdrom, folder: join(folder, 'efi'), path: disk.path, shell });
+    const files = join(folder, 'efi');
+    foreign.push(files, disk.path);
+    await makeEfiDisk({ iso: spec.cdrom, folder: files, path: disk.path, shell });
     return { ...spec, firmware: 'uefi', memoryMiB: 256, bootOrder: ['disk0'], disks: [disk], ...machine };
   });
+  bench.foreign.push(...foreign);
+  return bench;
 }
 
 /** What the guest and its firmware have written to the console so far. */

@@ -6,6 +6,12 @@ import { bootIndex } from './boot-order.ts';
 import { type Part, type Parts, slotNumber } from './parts.ts';
 import { fixedPlace, pluggablePlace } from './placement.ts';
 
+/**
+ * Queues of a virtio disk. Left to itself QEMU makes one for each processor that the VM starts with, and then memory of
+ * a VM that got a processor while it ran can never be loaded again. One thread of QEMU serves them all anyway.
+ */
+const queues = 4;
+
 /** The id of a disk's device. */
 export function diskDevice(slot: string): string {
   return `${slot}-device`;
@@ -68,12 +74,12 @@ function devices(spec: Pick<MachineSpec, 'machine' | 'bootOrder'>, disk: Machine
   const id = diskDevice(slot);
   switch (bus) {
     case 'virtio':
-      return [{ driver: 'virtio-blk-pci', id, ...place, ...common }];
+      return [{ 'driver': 'virtio-blk-pci', id, ...place, 'num-queues': queues, ...common }];
     case 'nvme':
       return [{ driver: 'nvme', id, ...place, ...common }];
     case 'scsi':
       return [
-        { driver: 'virtio-scsi-pci', id: controller(slot), ...place },
+        { driver: 'virtio-scsi-pci', id: controller(slot), ...place, num_queues: queues },
         { 'driver': 'scsi-hd', id, 'bus': `${controller(slot)}.0`, 'scsi-id': 0, 'lun': 0, ...common, ...rotation },
       ];
     case 'sata':

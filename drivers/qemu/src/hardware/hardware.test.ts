@@ -60,16 +60,18 @@ test('room for processors is the same for all numbers that a VM can have while i
 test('disks: one device for each bus, SCSI with a controller of its own', () => {
   const place = { bus: 'disk0-port', addr: '0x0' };
   const common = { id: 'disk0-device', drive: 'disk0-limits', serial: 'disk0' };
-  assert.deepEqual(devices({ bus: 'virtio' }), [{ driver: 'virtio-blk-pci', ...common, ...place }]);
+  assert.deepEqual(devices({ bus: 'virtio' }), [{ 'driver': 'virtio-blk-pci', ...common, ...place, 'num-queues': 4 }]);
   assert.deepEqual(devices({ bus: 'nvme' }), [{ driver: 'nvme', ...common, ...place }]);
   assert.deepEqual(devices({ bus: 'scsi', ssd: true }), [
-    { driver: 'virtio-scsi-pci', id: 'disk0-controller', ...place },
+    { driver: 'virtio-scsi-pci', id: 'disk0-controller', ...place, num_queues: 4 },
     { 'driver': 'scsi-hd', ...common, 'bus': 'disk0-controller.0', 'scsi-id': 0, 'lun': 0, 'rotation_rate': 1 },
   ]);
   assert.deepEqual(devices({ bus: 'sata' }), [{ driver: 'ide-hd', ...common, bus: 'ide.1' }]);
   assert.deepEqual(devices({ bus: 'sata' }, 'i440fx'), [{ driver: 'ide-hd', ...common, bus: 'sata0.0' }]);
   assert.deepEqual(devices({ bus: 'ide' }, 'i440fx'), [{ driver: 'ide-hd', ...common, bus: 'ide.0', unit: 0 }]);
-  assert.deepEqual(devices({ bus: 'virtio' }, 'i440fx'), [{ driver: 'virtio-blk-pci', ...common, bus: 'pci.0', addr: '0xb' }]);
+  assert.deepEqual(devices({ bus: 'virtio' }, 'i440fx'), [
+    { 'driver': 'virtio-blk-pci', ...common, 'bus': 'pci.0', 'addr': '0xb', 'num-queues': 4 },
+  ]);
 });
 
 test('cache modes are QEMU’s three switches', () => {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import type { Driver, GuestFacet, HotplugFacet, MachineSpec } from '@nakhoda/driver';
@@ -14,6 +15,8 @@ export class HardwareBench implements AsyncDisposable {
   readonly ctx = testContext();
   driver: Driver;
   spec: MachineSpec;
+  /** What the test made, and the driver therefore leaves. */
+  readonly foreign: string[] = [];
 
   private constructor(qemu: RealQemu, driver: Driver, spec: MachineSpec) {
     this.qemu = qemu;
@@ -106,6 +109,7 @@ export class HardwareBench implements AsyncDisposable {
         await this.driver.undefine(this.ctx, { vmid: this.vmid });
       }
       await this.driver.close();
+      for (const path of this.foreign) await rm(path, { recursive: true, force: true });
       assert.deepEqual(await this.qemu.leftovers(), []);
     } finally {
       await this.qemu.dispose();
