@@ -52,13 +52,13 @@ export async function createDefinition(
 
 /** Makes a disk's image, or what UEFI keeps its variables in: a copy of what they begin as. */
 export async function makeImage(environment: Environment, ctx: DriverContext, spec: MachineSpec, disk: ImageDisk): Promise<void> {
-  if (disk.slot === variableStore) {
-    const images = environment.firmware(spec);
-    if (images) await environment.images.copyRaw(images.variables, disk, ctx.signal);
-    return;
+  const firmware = disk.slot === variableStore ? environment.firmware(spec) : null;
+  if (firmware) await environment.images.copyRaw(firmware.variables, disk, ctx.signal);
+  else {
+    await environment.images.create(disk, ctx.signal);
+    ctx.log(`Made the disk ${disk.slot} (${disk.path}).`);
   }
-  await environment.images.create(disk, ctx.signal);
-  ctx.log(`Made the disk ${disk.slot} (${disk.path}).`);
+  await environment.handOver(spec, disk.path);
 }
 
 /** Secure boot is a matter of the keys in the variable store: with and without it, the store begins as another. */

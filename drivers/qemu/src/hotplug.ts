@@ -129,7 +129,6 @@ async function addDisk({ environment, ctx, machine, qmp }: Change, disk: Machine
     machine.record = { ...machine.record, madeDisks };
     await writeMachineRecord(machine.record);
     await makeImage(environment, ctx, spec, disk);
-    await environment.handOver(spec, disk.path);
   }
   const device = pluggedDevice(disk);
   if (device !== null && (await deviceIds(qmp)).has(device)) return;
