@@ -7,7 +7,7 @@ import { NakhodaError, toNakhodaError } from '@nakhoda/schema';
 import { makeImage } from './definition.ts';
 import type { Environment } from './environment.ts';
 import { bootIndex } from './hardware/boot-order.ts';
-import { cdDevice, cdFileNode, cdNode, cdNodes } from './hardware/cd-drive.ts';
+import { cdDevice, cdNode, cdNodes } from './hardware/cd-drive.ts';
 import { diskLimits, diskParts, limitsNode, pluggedDevice } from './hardware/disks.ts';
 import { hasLink, nicDevice, nicParts } from './hardware/nics.ts';
 import type { Parts } from './hardware/parts.ts';
@@ -210,7 +210,7 @@ async function insertCd(qmp: QmpClient, path: string): Promise<void> {
 
 async function removeCdNodes(qmp: QmpClient): Promise<void> {
   const there = new Set((await qmp.execute('query-named-block-nodes', { flat: true })).map((node) => node['node-name']));
-  for (const node of [cdNode, cdFileNode]) if (there.has(node)) await qmp.execute('blockdev-del', { 'node-name': node });
+  for (const node of [cdNode, `${cdNode}-file`]) if (there.has(node)) await qmp.execute('blockdev-del', { 'node-name': node });
 }
 
 /** For what may be gone already, or comes after a failure that is told itself. */

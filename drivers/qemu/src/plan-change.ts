@@ -151,9 +151,7 @@ function coresChange(running: MachineSpec, { cores }: MachineSpec): ChangePlan {
 function otherChanges(running: MachineSpec, wanted: MachineSpec): ChangePlan {
   const own = new Set<keyof MachineSpec>(['disks', 'nics', 'cdrom', 'cores']);
   const all = new Set([...Object.keys(running), ...Object.keys(wanted)] as (keyof MachineSpec)[]);
-  const fields = [...all].filter(
-    (field) => !own.has(field) && !isDeepStrictEqual(running[field], wanted[field]),
-  );
+  const fields = [...all].filter((field) => !own.has(field) && !isDeepStrictEqual(running[field], wanted[field]));
   return { steps: [], pending: fields.map((field) => ({ field, reason: reasons[field] ?? atNextStart })) };
 }
 

@@ -70,7 +70,7 @@ for (const [title, bad, expected] of [
 
 for (const [title, bad, expected] of [
   ['IDE on q35', { disks: [{ ...disk, bus: 'ide' }] }, ['disks.0.bus']],
-  ['a fourth IDE disk', { machine: 'i440fx', disks: [{ ...disk, slot: 'disk3', bus: 'ide' }] }, ['disks.0.bus']],
+  ['a third IDE disk', { machine: 'i440fx', disks: [{ ...disk, slot: 'disk2', bus: 'ide' }] }, ['disks.0.bus']],
   ['an SSD on virtio-blk', { disks: [{ ...disk, ssd: true }] }, ['disks.0.ssd']],
   ['secure boot on i440fx', { machine: 'i440fx', firmware: 'uefi', secureBoot: true }, ['secureBoot']],
   ['USB devices of a host without', { hostDevices: ['usb:046d:c52b'] }, ['hostDevices']],
@@ -80,7 +80,7 @@ for (const [title, bad, expected] of [
 }
 
 test('what goes together is taken', () => {
-  assert.deepEqual(wideFields({ machine: 'i440fx', disks: [{ ...disk, slot: 'disk2', bus: 'ide', ssd: true }] }), []);
+  assert.deepEqual(wideFields({ machine: 'i440fx', disks: [{ ...disk, slot: 'disk1', bus: 'ide', ssd: true }] }), []);
   assert.deepEqual(wideFields({ firmware: 'uefi', secureBoot: true }), []);
   const host = { usb: true, iommu: true };
   assert.deepEqual(wideFields({ hostDevices: ['usb:046d:c52b', 'pci:0000:01:00.0'] }, host), []);

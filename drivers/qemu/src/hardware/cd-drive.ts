@@ -6,7 +6,6 @@ import type { Part, Parts } from './parts.ts';
 
 export const cdDevice = 'cd0-device';
 export const cdNode = 'cd0';
-export const cdFileNode = 'cd0-file';
 
 /** The block nodes of a CD's image, which is never written. */
 export function cdNodes(path: string, node = cdNode): [Part, Part] {

@@ -66,7 +66,7 @@ test('disks: one device for each bus, SCSI with a controller of its own', () => 
     { driver: 'virtio-scsi-pci', id: 'disk0-controller', ...place, num_queues: 4 },
     { 'driver': 'scsi-hd', ...common, 'bus': 'disk0-controller.0', 'scsi-id': 0, 'lun': 0, 'rotation_rate': 1 },
   ]);
-  assert.deepEqual(devices({ bus: 'sata' }), [{ driver: 'ide-hd', ...common, bus: 'ide.1' }]);
+  assert.deepEqual(devices({ bus: 'sata' }), [{ driver: 'ide-hd', ...common, bus: 'ide.2' }]);
   assert.deepEqual(devices({ bus: 'sata' }, 'i440fx'), [{ driver: 'ide-hd', ...common, bus: 'sata0.0' }]);
   assert.deepEqual(devices({ bus: 'ide' }, 'i440fx'), [{ driver: 'ide-hd', ...common, bus: 'ide.0', unit: 0 }]);
   assert.deepEqual(devices({ bus: 'virtio' }, 'i440fx'), [
@@ -98,8 +98,8 @@ test('limits are a throttle group’s; discard goes down to the file or nowhere'
 test('a second controller for SATA disks beyond the chipset’s places, and only then', () => {
   const controllers = (slots: string[], machine: MachineSpec['machine'] = 'q35'): string[] =>
     added({ machine, disks: slots.map((slot) => disk({ slot, path: `/d/${slot}`, bus: 'sata' })) }).filter((one) => one.includes('ahci'));
-  assert.deepEqual(controllers(['disk0', 'disk4']), []);
-  assert.deepEqual(controllers(['disk5']), ['{"driver":"ich9-ahci","id":"sata1","bus":"pcie.0","addr":"0xd"}']);
+  assert.deepEqual(controllers(['disk0', 'disk3']), []);
+  assert.deepEqual(controllers(['disk4']), ['{"driver":"ich9-ahci","id":"sata1","bus":"pcie.0","addr":"0xd"}']);
   assert.deepEqual(controllers(['disk0'], 'i440fx'), ['{"driver":"ich9-ahci","id":"sata0","bus":"pci.0","addr":"0x9"}']);
 });
 
@@ -159,7 +159,7 @@ test('the other devices', () => {
 test('no two devices stand in one place, whatever a VM has', () => {
   for (const machine of machineNames) {
     for (const bus of diskBuses) {
-      const slots = Array.from({ length: bus === 'ide' ? 3 : 10 }, (_, number) => number);
+      const slots = Array.from({ length: bus === 'ide' ? 2 : 10 }, (_, number) => number);
       const full = line({
         machine,
         ...{ display: 'std', balloonMiB: 16, watchdog: 'reset', audio: true, serialPorts: 2 },
