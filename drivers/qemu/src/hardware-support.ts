@@ -52,9 +52,9 @@ function cpuModels({ cpuModels: models, accelerator }: HostHardware): string[] {
 
 function reasons(host: HostHardware): Record<string, string> {
   const entries: Record<string, string | false> = {
-    firmware: !host.firmware.plain && 'UEFI needs the package ovmf, which is not installed.',
-    secureBoot: !host.firmware.secure && 'Secure boot needs the package ovmf, which is not installed.',
-    tpm: !host.tpm && 'A TPM needs the package swtpm, which is not installed.',
+    firmware: !host.firmware.plain && 'UEFI needs the package ovmf, which is not installed (`apt-get install ovmf`).',
+    secureBoot: !host.firmware.secure && 'Secure boot needs the package ovmf, which is not installed (`apt-get install ovmf`).',
+    tpm: !host.tpm && 'A TPM needs the package swtpm, which is not installed (`apt-get install swtpm`).',
     hostDevices:
       !host.usb && !host.iommu && 'The host has no USB devices and no IOMMU groups, so there is nothing that could be passed through.',
     cpuModel:

@@ -130,7 +130,7 @@ export function toSnapshots(store: SnapshotStore): Snapshot[] {
 export function hardwareOf(spec: MachineSpec, machineType: string, accelerator: string): Hardware {
   const { sockets, cores, memoryMiB, cpuModel, firmware, secureBoot, tpm, display, displayMemoryMiB, serialPorts, audio, rng, watchdog } =
     spec;
-  const { balloonMiB, hostDevices } = spec;
+  const { balloonMiB } = spec;
   const plain = {
     sockets,
     cores,
@@ -145,7 +145,6 @@ export function hardwareOf(spec: MachineSpec, machineType: string, accelerator: 
     audio,
     rng,
     balloon: balloonMiB > 0,
-    hostDevices,
     watchdog,
   };
   return {

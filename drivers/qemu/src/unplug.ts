@@ -27,11 +27,11 @@ export async function unplug(qmp: QmpClient, id: string, options: Release): Prom
   if (!(await deviceIds(qmp)).has(id)) return;
   const { timeoutMs, signal } = options;
   const told = Promise.withResolvers<void>();
-  let refused = false;
+  const answer = { refused: false };
   const stop = qmp.onEvent(({ event, data }) => {
     if (data['device'] !== id) return;
-    refused ||= event === 'DEVICE_UNPLUG_GUEST_ERROR';
-    if (refused || event === 'DEVICE_DELETED') told.resolve();
+    answer.refused ||= event === 'DEVICE_UNPLUG_GUEST_ERROR';
+    if (answer.refused || event === 'DEVICE_DELETED') told.resolve();
   });
   const deadline = performance.now() + timeoutMs;
   try {
@@ -39,7 +39,7 @@ export async function unplug(qmp: QmpClient, id: string, options: Release): Prom
     await qmp.execute('device_del', { id }).catch((error: unknown) => {
       if (!(error instanceof NakhodaError) || !/in the process of unplug/.test(error.message)) throw error;
     });
-    while (!refused && performance.now() < deadline) {
+    while (!answer.refused && performance.now() < deadline) {
       await Promise.race([told.promise, delay(pollMs, undefined, { signal })]);
       if (!(await deviceIds(qmp)).has(id)) return;
     }
@@ -47,7 +47,7 @@ export async function unplug(qmp: QmpClient, id: string, options: Release): Prom
     stop();
   }
   throw new NakhodaError('guest.timeout', {
-    message: refused ? `The guest refused to let go of ${id}.` : `The guest did not let go of ${id} within ${timeoutMs / 1000} s.`,
+    message: answer.refused ? `The guest refused to let go of ${id}.` : `The guest did not let go of ${id} within ${timeoutMs / 1000} s.`,
     hint: 'Stop what uses it in the guest and try again, or let the change wait for the next start.',
   });
 }

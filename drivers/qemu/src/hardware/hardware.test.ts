@@ -171,7 +171,8 @@ test('no two devices stand in one place, whatever a VM has', () => {
       const places = parts.flatMap((part) => {
         if (part['bus'] === undefined) return [];
         const { bus: on, addr, unit } = part;
-        return String(on).startsWith('ide') || addr !== undefined ? [`${String(on)} ${String(addr ?? unit)}`] : [];
+        const place = JSON.stringify([on, addr ?? unit]);
+        return place.includes('"ide') || addr !== undefined ? [place] : [];
       });
       assert.equal(new Set(places).size, places.length, `${machine} ${bus}: ${places.join(', ')}`);
       const ids = parts.flatMap((part) => (part['driver'] !== undefined && part['id'] !== undefined ? [part['id']] : []));
