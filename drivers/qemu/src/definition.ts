@@ -33,7 +33,8 @@ export async function createDefinition(
   // Last of all that may fail before the record: a disk that was grown stays so.
   const layered = layeredSlots(await readSnapshots(spec));
   for (const disk of spec.disks)
-    if (!missing.some(({ slot }) => slot === disk.slot)) await environment.images.grow(disk, { held: layered.includes(disk.slot) }, ctx.signal);
+    if (!missing.some(({ slot }) => slot === disk.slot))
+      await environment.images.grow(disk, { held: layered.includes(disk.slot) }, ctx.signal);
   const madeDisks = [...new Set([...(previous?.madeDisks ?? []), ...missing.map((disk) => disk.path)])];
   const kept = previous?.spec.machine === spec.machine ? previous.machineType : null;
   const machineType = kept ?? (await environment.machineType(spec.machine));

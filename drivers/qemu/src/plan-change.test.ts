@@ -66,6 +66,8 @@ for (const [title, changes, steps, pending] of [
 }
 
 test('a disk that snapshots hold stays', () => assert.deepEqual(plan({ disks: [] }, spec, ['disk0']), [[], ['disks.disk0']]));
+test('a disk that snapshots hold does not grow', () =>
+  assert.deepEqual(plan({ disks: [disk('disk0', { sizeBytes: 2048 })] }, spec, ['disk0']), [[], ['disks.disk0.sizeBytes']]));
 test('several sockets: processors wait', () => assert.deepEqual(plan({ cores: 3 }, { ...spec, sockets: 2 }), [[], ['cores']]));
 
 test('after all steps, nothing but what waits differs, and planning again finds no step', () => {

@@ -100,8 +100,7 @@ function diskChange(before: MachineDisk | undefined, after: MachineDisk | undefi
     const fixed = `QEMU plugs no ${disk.bus.toUpperCase()} disk in or out while the VM runs.`;
     if (!pluggableBuses.has(disk.bus)) return { steps: [], pending: [{ field, reason: fixed }] };
     if (after) return { steps: [{ field, kind: 'add-disk', disk }], pending: [] };
-    if (layered.includes(disk.slot))
-      return { steps: [], pending: [{ field, reason: heldBySnapshots }] };
+    if (layered.includes(disk.slot)) return { steps: [], pending: [{ field, reason: heldBySnapshots }] };
     return { steps: [{ field, kind: 'remove-disk', disk }], pending: [] };
   }
   const fixed = (['path', 'format', 'bus', 'cache', 'discard', 'ssd'] as const).filter((name) => before[name] !== after[name]);
