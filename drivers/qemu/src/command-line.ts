@@ -61,6 +61,7 @@ export function commandLine(spec: MachineSpec, plan: BootPlan): string[] {
     ...['-rtc', 'base=utc'],
     ...['-display', 'none', '-vga', 'none'],
     ...vncServer(spec),
+    ...toArguments({ devices: displayDevices(spec) }),
     ...['-boot', 'menu=off,strict=on'],
     '-S',
     ...(plan.incoming === true ? ['-incoming', 'defer'] : []),
@@ -68,7 +69,7 @@ export function commandLine(spec: MachineSpec, plan: BootPlan): string[] {
     ...['disable_s3', 'disable_s4'].flatMap((property) => ['-global', `${powerManagement[machine]}.${property}=1`]),
     ...['-chardev', listeningSocket('qmp', paths.qmpSocket), '-mon', 'chardev=qmp,mode=control'],
     ...serialPorts(spec),
-    ...toArguments({ devices: [...displayDevices(spec), ...ports(machine, pciDevices(spec).length)] }),
+    ...toArguments({ devices: ports(machine, pciDevices(spec).length) }),
     ...toArguments({ devices: [{ driver: 'virtio-serial-pci', id: 'channels', ...fixedPlace(machine, 'channels') }] }),
     ...['-chardev', listeningSocket('agent', paths.agentSocket)],
     ...toArguments({

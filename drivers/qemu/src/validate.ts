@@ -12,8 +12,8 @@ const interfacePattern = /^[A-Za-z0-9_.-]{1,15}$/;
 
 /** Faults in a spec; all of them, each with its field. Pure. */
 export function validateSpec(spec: MachineSpec, capabilities: Capabilities, host: Pick<HostHardware, 'usb' | 'iommu'>): SpecProblem[] {
-  const { qmpSocket, serialSocket, secondSerialSocket, agentSocket, memorySocket, tpmSocket } = machinePaths(spec);
-  const sockets = [qmpSocket, serialSocket, secondSerialSocket, agentSocket, memorySocket, tpmSocket];
+  const { qmpSocket, serialSocket, secondSerialSocket, agentSocket, memorySocket, tpmSocket, vncSocket } = machinePaths(spec);
+  const sockets = [qmpSocket, serialSocket, secondSerialSocket, agentSocket, memorySocket, tpmSocket, vncSocket];
   return [
     ...specProblems(spec, capabilities, { hypervisor: 'QEMU', sockets, minDiskBytes }),
     ...spec.nics.flatMap(({ attachment }, index) => {
