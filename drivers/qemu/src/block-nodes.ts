@@ -7,6 +7,20 @@ export interface ChainImage {
   format: MachineDisk['format'];
 }
 
+/** What is the same for all images of a disk. */
+export type ImageTraits = Pick<MachineDisk, 'cache' | 'discard'>;
+
+export const plainTraits: ImageTraits = { cache: 'writeback', discard: true };
+
+/**
+ * QEMU's cache modes are three switches: past the host's cache, no flushes, and a write cache that the guest is told of,
+ * which is the device's matter. What is not said is QEMU's default (docs/system/qemu-block-drivers.rst).
+ */
+function cacheMembers(cache: MachineDisk['cache']): { cache?: { 'direct'?: true; 'no-flush'?: true } } {
+  if (cache === 'unsafe') return { cache: { 'no-flush': true } };
+  return cache === 'none' || cache === 'directsync' ? { cache: { direct: true } } : {};
+}
+
 /** The format node of a disk's image: what block jobs name it by. At most 31 characters, QEMU's limit. */
 export function layerNode(slot: string, layer: number): string {
   return layer === 0 ? slot : `${slot}-${layer}`;
@@ -28,11 +42,11 @@ export function layerOfNode(slot: string, node: string): number | null {
  * The block nodes of a disk's chain, top first, in the order in which they must be made. Every backing node is named,
  * and its format too: what the images' own headers say is never followed.
  */
-export function chainNodes(slot: string, chain: readonly ChainImage[]): Record<string, unknown>[] {
+export function chainNodes(slot: string, chain: readonly ChainImage[], traits: ImageTraits = plainTraits): Record<string, unknown>[] {
   return chain.toReversed().flatMap((image, index, images) => {
     const below = images[index - 1];
     const backing = below ? layerNode(slot, below.layer) : null;
-    return imageNodes(slot, image, { backing, readOnly: index < images.length - 1 });
+    return imageNodes(slot, image, { backing, readOnly: index < images.length - 1, traits });
   });
 }
 
@@ -40,23 +54,24 @@ export function chainNodes(slot: string, chain: readonly ChainImage[]): Record<s
 export function imageNodes(
   slot: string,
   image: ChainImage,
-  { backing, readOnly }: { backing: string | null; readOnly: boolean },
+  { backing, readOnly, traits }: { backing: string | null; readOnly: boolean; traits: ImageTraits },
 ): [Record<string, unknown>, Record<string, unknown>] {
   const node = layerNode(slot, image.layer);
+  const common = { ...(traits.discard ? { discard: 'unmap' } : {}), ...cacheMembers(traits.cache) };
   return [
     // A commit writes into a backing image: its file becomes writable when a writer comes, and is not before.
     {
       'driver': 'file',
       'node-name': fileNode(node),
       'filename': image.path,
-      'discard': 'unmap',
+      ...common,
       ...(readOnly ? { 'auto-read-only': true } : {}),
     },
     {
       'driver': image.format,
       'node-name': node,
       'file': fileNode(node),
-      'discard': 'unmap',
+      ...common,
       ...(image.format === 'qcow2' ? { backing } : {}),
       ...(readOnly ? { 'read-only': true } : {}),
     },

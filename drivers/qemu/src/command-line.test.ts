@@ -3,7 +3,7 @@ import { test } from 'node:test';
 
 import type { ChainImage } from './block-nodes.ts';
 import { commandLine } from './command-line.ts';
-import { qemuHardware } from './hardware.ts';
+import { usualHardware } from './testing/usual-hardware.ts';
 import { defaultDisk, defaultHardware, defaultNic, fixedHardware, type MachineSpec } from '@nakhoda/driver';
 
 const spec: MachineSpec = {
@@ -12,14 +12,26 @@ const spec: MachineSpec = {
   uuid: '0b1d2c3e-0000-4000-8000-000000000101',
   cores: 2,
   memoryMiB: 256,
-  ...defaultHardware(qemuHardware),
+  ...defaultHardware(usualHardware),
   directory: '/srv/images/101',
   runtimeDirectory: '/run/n/101',
   disks: [{ slot: 'disk0', path: '/srv/images/101/disk0.qcow2', format: 'qcow2', sizeBytes: 1024, ...defaultDisk(fixedHardware) }],
   cdrom: '/srv/iso/tiny.iso',
   nics: [{ slot: 'net0', mac: '52:54:00:00:00:65', attachment: { kind: 'tap', tap: 'nk101-0' }, ...defaultNic(fixedHardware) }],
 };
-const plan = { program: 'qemu-system-x86_64', machineType: 'pc-q35-7.2', accelerator: 'tcg' } as const;
+const plan = { program: 'qemu-system-x86_64', machineType: 'pc-q35-7.2', accelerator: 'tcg', firmware: null } as const;
+
+/** Ten ports for disks and ten for NICs, eight to a slot. */
+const ports = ['disk', 'net']
+  .flatMap((kind, index) =>
+    Array.from({ length: 10 }, (_, number) => {
+      const addr = `0x${(index === 0 ? 4 : 6) + Math.floor(number / 8)}.${number % 8}`;
+      const chassis = index * 10 + number + 1;
+      const port = { driver: 'pcie-root-port', id: `${kind}${number}-port`, bus: 'pcie.0', addr, chassis };
+      return `-device\n${JSON.stringify({ ...port, ...(number % 8 === 0 ? { multifunction: true } : {}) })}`;
+    }),
+  )
+  .join('\n');
 
 test('a VM with a disk, a CD and a NIC', () => {
   assert.equal(
@@ -38,9 +50,9 @@ type=pc-q35-7.2,usb=off,vmport=off
 -accel
 tcg,thread=multi,tb-size=256
 -cpu
-max
+qemu64,+popcnt,+pni,+sse4.1,+sse4.2,+ssse3,+aes
 -smp
-cpus=2,sockets=1,cores=2,threads=1
+cpus=2,sockets=1,cores=8,threads=1,maxcpus=8
 -m
 size=256M
 -rtc
@@ -70,6 +82,7 @@ chardev=qmp,mode=control
 socket,id=serial0,path=/run/n/101/serial.sock,server=on,wait=off
 -device
 {"driver":"isa-serial","id":"serial0-device","chardev":"serial0"}
+${ports}
 -device
 {"driver":"virtio-serial-pci","id":"channels","bus":"pcie.0","addr":"0x2"}
 -chardev
@@ -88,22 +101,26 @@ socket,id=agent,path=/run/n/101/agent.sock,server=on,wait=off
 {"driver":"raw","node-name":"cd0","file":"cd0-file","read-only":true}
 -device
 {"driver":"ide-cd","id":"cd0-device","bus":"ide.0","drive":"cd0","bootindex":0}
+-object
+{"qom-type":"throttle-group","id":"disk0-limits","limits":{"iops-total":0,"bps-total":0}}
 -blockdev
 {"driver":"file","node-name":"disk0-file","filename":"/srv/images/101/disk0.qcow2","discard":"unmap"}
 -blockdev
 {"driver":"qcow2","node-name":"disk0","file":"disk0-file","discard":"unmap","backing":null}
+-blockdev
+{"driver":"throttle","node-name":"disk0-limits","throttle-group":"disk0-limits","file":"disk0","discard":"unmap"}
 -device
-{"driver":"virtio-blk-pci","id":"disk0-device","bus":"pcie.0","addr":"0x4","drive":"disk0","serial":"disk0","bootindex":1}
+{"driver":"virtio-blk-pci","id":"disk0-device","bus":"disk0-port","addr":"0x0","num-queues":4,"drive":"disk0-limits","serial":"disk0","bootindex":1}
 -netdev
 tap,id=net0,ifname=nk101-0,script=no,downscript=no,vhost=off
 -device
-{"driver":"virtio-net-pci","id":"net0-device","bus":"pcie.0","addr":"0x10","netdev":"net0","mac":"52:54:00:00:00:65","romfile":""}`,
+{"driver":"virtio-net-pci","id":"net0-device","bus":"net0-port","addr":"0x0","netdev":"net0","mac":"52:54:00:00:00:65","romfile":""}`,
   );
 });
 
-test('KVM gives the guest the processor of the host', () => {
+test('KVM instead of translation', () => {
   const argv = commandLine(spec, { ...plan, accelerator: 'kvm' });
-  assert.deepEqual(argv.slice(argv.indexOf('-accel'), argv.indexOf('-smp')), ['-accel', 'kvm', '-cpu', 'host']);
+  assert.deepEqual(argv.slice(argv.indexOf('-accel'), argv.indexOf('-cpu')), ['-accel', 'kvm']);
 });
 
 test('a drive without a CD, no disks, a NIC without a cable', () => {
@@ -122,7 +139,7 @@ test('a drive without a CD, no disks, a NIC without a cable', () => {
     '-netdev',
     'hubport,id=net3,hubid=3',
     '-device',
-    '{"driver":"virtio-net-pci","id":"net3-device","bus":"pcie.0","addr":"0x13","netdev":"net3","mac":"52:54:00:00:00:66","romfile":""}',
+    '{"driver":"virtio-net-pci","id":"net3-device","bus":"net3-port","addr":"0x0","netdev":"net3","mac":"52:54:00:00:00:66","romfile":""}',
   ]);
 });
 
@@ -135,14 +152,14 @@ test('a device keeps its place when another is added', () => {
   const disk = (slot: string) => ({ slot, path: `/srv/${slot}`, format: 'qcow2' as const, sizeBytes: 1, ...defaultDisk(fixedHardware) });
   const addresses = (slots: string[]) =>
     commandLine({ ...spec, disks: slots.map(disk) }, plan).flatMap((argument) => {
-      const found = /"id":"(disk\d)-device".*"addr":"(0x\w+)"/.exec(argument);
+      const found = /"id":"(disk\d)-device","bus":"([^"]+)"/.exec(argument);
       return found ? [[found[1], found[2]]] : [];
     });
-  assert.deepEqual(addresses(['disk1']), [['disk1', '0x5']]);
+  assert.deepEqual(addresses(['disk1']), [['disk1', 'disk1-port']]);
   assert.deepEqual(addresses(['disk0', 'disk1', 'disk9']), [
-    ['disk0', '0x4'],
-    ['disk1', '0x5'],
-    ['disk9', '0xd'],
+    ['disk0', 'disk0-port'],
+    ['disk1', 'disk1-port'],
+    ['disk9', 'disk9-port'],
   ]);
 });
 
@@ -167,8 +184,10 @@ test('overlays: every image with its format and its backing node, the backing on
     '{"driver":"file","node-name":"disk0-7-file","filename":"/srv/images/101/disk0.layer7.qcow2","discard":"unmap"}',
     '-blockdev',
     '{"driver":"qcow2","node-name":"disk0-7","file":"disk0-7-file","discard":"unmap","backing":"disk0-2"}',
+    '-blockdev',
+    '{"driver":"throttle","node-name":"disk0-limits","throttle-group":"disk0-limits","file":"disk0-7","discard":"unmap"}',
     '-device',
-    '{"driver":"virtio-blk-pci","id":"disk0-device","bus":"pcie.0","addr":"0x4","drive":"disk0-7","serial":"disk0","bootindex":1}',
+    '{"driver":"virtio-blk-pci","id":"disk0-device","bus":"disk0-port","addr":"0x0","num-queues":4,"drive":"disk0-limits","serial":"disk0","bootindex":1}',
   ]);
 });
 

@@ -1,6 +1,15 @@
-import type { MachineDisk, MachineNic, MachineSpec } from '@nakhoda/driver';
+import type { MachineSpec } from '@nakhoda/driver';
 
-import { type ChainImage, chainNodes, layerNode } from './block-nodes.ts';
+import type { ChainImage } from './block-nodes.ts';
+import { cdParts, cloudInitParts } from './hardware/cd-drive.ts';
+import { cpuArgument, smpArgument } from './hardware/cpu.ts';
+import { diskParts, sataControllers } from './hardware/disks.ts';
+import { displayDevices, vncServer } from './hardware/display.ts';
+import { actions, audio, balloon, hostDevices, pciDevices, randomSource, serialPorts, tpm, watchdog } from './hardware/extras.ts';
+import { firmwareGlobals, type FirmwareImages, firmwareMachine, firmwareNodes, variableDisks, variableStore } from './hardware/firmware.ts';
+import { nicParts } from './hardware/nics.ts';
+import { listeningSocket, toArguments } from './hardware/parts.ts';
+import { fixedPlace, ports } from './hardware/placement.ts';
 import { machinePaths } from './machine-paths.ts';
 
 export interface BootPlan {
@@ -8,16 +17,16 @@ export interface BootPlan {
   program: string;
   machineType: string;
   accelerator: 'kvm' | 'tcg';
+  /** UEFI's images; null for a VM with a BIOS. */
+  firmware: FirmwareImages | null;
   /** The images of a disk, top first; where it is not given, each disk is the one image of the spec. */
   chain?: (slot: string) => readonly ChainImage[];
   /** Whether the guest's state will be loaded before its processors run. */
   incoming?: boolean;
 }
 
-/** The id of a NIC's device. */
-export function nicDevice(slot: string): string {
-  return `${slot}-device`;
-}
+/** Sleep states that would need somebody to wake the guest, by the chipset's device that has them. */
+const powerManagement = { q35: 'ICH9-LPC', i440fx: 'PIIX4_PM' } as const;
 
 /**
  * The command line of a VM. Pure. Devices stand at fixed PCI addresses, so that adding one moves no other: a guest
@@ -28,7 +37,12 @@ export function nicDevice(slot: string): string {
  * a clean end can be told from a crash, even by a daemon that was away meanwhile.
  */
 export function commandLine(spec: MachineSpec, plan: BootPlan): string[] {
+  const { machine } = spec;
   const paths = machinePaths(spec);
+  const images = [...spec.disks, ...variableDisks(spec)];
+  const chain = (slot: string): readonly ChainImage[] =>
+    plan.chain?.(slot) ?? images.filter((one) => one.slot === slot).map(({ path, format }) => ({ layer: 0, path, format }));
+  const efi = spec.firmware === 'uefi' ? chain(variableStore) : [];
   return [
     plan.program,
     '-nodefaults',
@@ -36,124 +50,41 @@ export function commandLine(spec: MachineSpec, plan: BootPlan): string[] {
     ...['-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny'],
     ...['-name', `guest=${spec.name}`],
     ...['-uuid', spec.uuid],
-    ...['-machine', `type=${plan.machineType},usb=off,vmport=off`],
+    ...toArguments({ nodes: firmwareNodes(spec, plan.firmware, efi), devices: [] }),
+    ...['-machine', `type=${plan.machineType},usb=off,vmport=off${firmwareMachine(spec, efi)}`],
+    ...firmwareGlobals(spec),
     // Without a bound, TCG's cache of translated code may grow to an eighth of the host's memory.
-    ...(plan.accelerator === 'kvm' ? ['-accel', 'kvm', '-cpu', 'host'] : ['-accel', 'tcg,thread=multi,tb-size=256', '-cpu', 'max']),
-    ...['-smp', `cpus=${spec.cores},sockets=1,cores=${spec.cores},threads=1`],
+    ...['-accel', plan.accelerator === 'kvm' ? 'kvm' : 'tcg,thread=multi,tb-size=256'],
+    ...['-cpu', cpuArgument(spec.cpuModel)],
+    ...['-smp', smpArgument(spec)],
     ...['-m', `size=${spec.memoryMiB}M`],
     ...['-rtc', 'base=utc'],
     ...['-display', 'none', '-vga', 'none'],
-    ...screen(spec, paths.vncSocket),
+    ...vncServer(spec),
+    ...toArguments({ devices: displayDevices(spec) }),
     ...['-boot', 'menu=off,strict=on'],
     '-S',
     ...(plan.incoming === true ? ['-incoming', 'defer'] : []),
-    ...['-action', 'shutdown=pause,panic=pause'],
-    // A guest in S3 or S4 would need somebody to wake it.
-    ...['-global', 'ICH9-LPC.disable_s3=1', '-global', 'ICH9-LPC.disable_s4=1'],
-    ...['-chardev', socket('qmp', paths.qmpSocket), '-mon', 'chardev=qmp,mode=control'],
-    ...[
-      '-chardev',
-      socket('serial0', paths.serialSocket),
-      '-device',
-      json({ driver: 'isa-serial', id: 'serial0-device', chardev: 'serial0' }),
-    ],
-    ...['-device', json({ driver: 'virtio-serial-pci', id: 'channels', bus: 'pcie.0', addr: '0x2' })],
-    ...['-chardev', socket('agent', paths.agentSocket)],
-    ...['-device', json({ driver: 'virtserialport', id: 'agent-device', chardev: 'agent', name: 'org.qemu.guest_agent.0' })],
-    ...['-object', json({ 'qom-type': 'rng-random', 'id': 'rng0', 'filename': '/dev/urandom' })],
-    ...['-device', json({ driver: 'virtio-rng-pci', id: 'rng0-device', rng: 'rng0', bus: 'pcie.0', addr: '0x3' })],
-    ...['-device', json({ driver: 'pvpanic', id: 'pvpanic0' })],
-    ...cdrom(spec.cdrom),
-    ...cloudInitDrive(spec.cloudInit),
-    ...spec.disks.flatMap((one) => disk(one, plan.chain?.(one.slot) ?? [{ layer: 0, path: one.path, format: one.format }])),
-    ...spec.nics.flatMap(nic),
+    ...['-action', actions(spec)],
+    ...['disable_s3', 'disable_s4'].flatMap((property) => ['-global', `${powerManagement[machine]}.${property}=1`]),
+    ...['-chardev', listeningSocket('qmp', paths.qmpSocket), '-mon', 'chardev=qmp,mode=control'],
+    ...serialPorts(spec),
+    ...toArguments({ devices: ports(machine, pciDevices(spec).length) }),
+    ...toArguments({ devices: [{ driver: 'virtio-serial-pci', id: 'channels', ...fixedPlace(machine, 'channels') }] }),
+    ...['-chardev', listeningSocket('agent', paths.agentSocket)],
+    ...toArguments({
+      devices: [{ driver: 'virtserialport', id: 'agent-device', chardev: 'agent', name: 'org.qemu.guest_agent.0' }],
+    }),
+    ...randomSource(spec),
+    ...balloon(spec),
+    ...watchdog(spec),
+    ...audio(spec),
+    ...tpm(spec),
+    ...toArguments({ devices: [{ driver: 'pvpanic', id: 'pvpanic0' }, ...sataControllers(spec)] }),
+    ...toArguments(cdParts(spec)),
+    ...toArguments(cloudInitParts(spec)),
+    ...spec.disks.flatMap((disk) => toArguments(diskParts(spec, disk, chain(disk.slot)))),
+    ...spec.nics.flatMap((nic) => toArguments(nicParts(spec, nic))),
+    ...hostDevices(spec),
   ];
-}
-
-/** A standard VGA, and a VNC server for it. `-vga` would choose the card's place itself. */
-function screen({ display, displayMemoryMiB }: MachineSpec, vncSocket: string): string[] {
-  if (display === 'none') return [];
-  return [
-    // Only this driver reaches the socket, so it asks for no password; and no viewer can shut others out.
-    ...['-vnc', `unix:${escapeCommas(vncSocket)},share=ignore`],
-    ...['-device', json({ driver: 'VGA', id: 'vga0', bus: 'pcie.0', addr: '0x1', vgamem_mb: displayMemoryMiB })],
-  ];
-}
-
-function cdrom(path: string | null): string[] {
-  const device = { driver: 'ide-cd', id: 'cd0-device', bus: 'ide.0' };
-  if (path === null) return ['-device', json(device)];
-  return [
-    ...['-blockdev', json({ 'driver': 'file', 'node-name': 'cd0-file', 'filename': path, 'read-only': true })],
-    // The format is named, or a guest's bytes at its start could make QEMU take it for another (CVE-2008-2004 and its kin).
-    ...['-blockdev', json({ 'driver': 'raw', 'node-name': 'cd0', 'file': 'cd0-file', 'read-only': true })],
-    ...['-device', json({ ...device, drive: 'cd0', bootindex: 0 })],
-  ];
-}
-
-/** A second drive, which the BIOS does not boot from. */
-function cloudInitDrive(path: string | undefined): string[] {
-  if (path === undefined) return [];
-  return [
-    ...['-blockdev', json({ 'driver': 'file', 'node-name': 'cloudinit-file', 'filename': path, 'read-only': true })],
-    ...['-blockdev', json({ 'driver': 'raw', 'node-name': 'cloudinit', 'file': 'cloudinit-file', 'read-only': true })],
-    ...['-device', json({ driver: 'ide-cd', id: 'cloudinit-device', bus: 'ide.1', drive: 'cloudinit' })],
-  ];
-}
-
-function disk({ slot }: MachineDisk, chain: readonly ChainImage[]): string[] {
-  const number = slotNumber(slot);
-  return [
-    ...chainNodes(slot, chain).flatMap((node) => ['-blockdev', json(node)]),
-    ...[
-      '-device',
-      json({
-        driver: 'virtio-blk-pci',
-        id: `${slot}-device`,
-        bus: 'pcie.0',
-        addr: hex(0x4 + number),
-        drive: layerNode(slot, chain[0]?.layer ?? 0),
-        serial: slot,
-        bootindex: 1 + number,
-      }),
-    ],
-  ];
-}
-
-function nic({ slot, mac, attachment }: MachineNic): string[] {
-  const number = slotNumber(slot);
-  const backend =
-    attachment.kind === 'tap'
-      ? `tap,id=${slot},ifname=${attachment.tap},script=no,downscript=no,vhost=off`
-      : // A hub with nobody else on it; the link is taken down before the guest runs.
-        `hubport,id=${slot},hubid=${number}`;
-  return [
-    ...['-netdev', backend],
-    // No boot ROM: the BIOS would try the network before it gives up, and unpacks the ROM at every boot.
-    ...[
-      '-device',
-      json({ driver: 'virtio-net-pci', id: nicDevice(slot), bus: 'pcie.0', addr: hex(0x10 + number), netdev: slot, mac, romfile: '' }),
-    ],
-  ];
-}
-
-function socket(id: string, path: string): string {
-  return `socket,id=${id},path=${escapeCommas(path)},server=on,wait=off`;
-}
-
-/** QEMU's option strings end a value at a comma, and take two for one. */
-export function escapeCommas(value: string): string {
-  return value.replaceAll(',', ',,');
-}
-
-function json(value: Record<string, unknown>): string {
-  return JSON.stringify(value);
-}
-
-function slotNumber(slot: string): number {
-  return Number(slot.at(-1));
-}
-
-function hex(value: number): string {
-  return `0x${value.toString(16)}`;
 }

@@ -1,4 +1,4 @@
-import { mkdir, readdir, rmdir } from 'node:fs/promises';
+import { mkdir, readdir, rm, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 import type { DriverContext, MachineSpec } from '@nakhoda/driver';
@@ -6,6 +6,7 @@ import { NakhodaError } from '@nakhoda/schema';
 
 import { type Environment, sameSpec } from './environment.ts';
 import { exists, removeFile, temporaryImage, usesDiskError } from './images.ts';
+import { imageDisks, type ImageDisk, variableDisks, variableStore } from './hardware/firmware.ts';
 import { layeredSlots, memoryName, overlayName } from './layers.ts';
 import { machinePaths, ownFiles } from './machine-paths.ts';
 import { type MachineRecord, writeMachineRecord } from './machine-record.ts';
@@ -24,28 +25,50 @@ export async function createDefinition(
     if ((await mkdir(folder, { recursive: true, mode: 0o700 })) !== undefined)
       undo.defer(() => removeIfEmpty(folder).then(() => undefined));
   }
-  const missing: typeof spec.disks = [];
-  for (const disk of spec.disks) {
+  const missing: ImageDisk[] = [];
+  for (const disk of imageDisks(spec)) {
     if (await exists(disk.path)) await environment.images.check(disk, ctx.signal);
     else missing.push(disk);
   }
   // Last of all that may fail before the record: a disk that was grown stays so.
   const layered = layeredSlots(await readSnapshots(spec));
   for (const disk of spec.disks)
-    if (!missing.includes(disk)) await environment.images.grow(disk, { held: layered.includes(disk.slot) }, ctx.signal);
+    if (!missing.some(({ slot }) => slot === disk.slot))
+      await environment.images.grow(disk, { held: layered.includes(disk.slot) }, ctx.signal);
   const madeDisks = [...new Set([...(previous?.madeDisks ?? []), ...missing.map((disk) => disk.path)])];
-  const machineType = previous?.machineType ?? (await environment.machineType());
+  const kept = previous?.spec.machine === spec.machine ? previous.machineType : null;
+  const machineType = kept ?? (await environment.machineType(spec.machine));
   const record: MachineRecord = { format: 1, spec, machineType, madeDisks };
   // Written before the disks are made, so that after a crash undefine still knows whose they are.
   undo.defer(() => (previous ? writeMachineRecord(previous) : removeFile(machinePaths(spec).record)));
   await writeMachineRecord(record);
   for (const disk of missing) {
     undo.defer(() => removeFile(disk.path));
+    await makeImage(environment, ctx, spec, disk);
+  }
+  if (previous) await renewVariables(environment, ctx, previous.spec, spec);
+  undo.move();
+  return record;
+}
+
+/** Makes a disk's image, or what UEFI keeps its variables in: a copy of what they begin as. */
+export async function makeImage(environment: Environment, ctx: DriverContext, spec: MachineSpec, disk: ImageDisk): Promise<void> {
+  const firmware = disk.slot === variableStore ? environment.firmware(spec) : null;
+  if (firmware) await environment.images.copyRaw(firmware.variables, disk, ctx.signal);
+  else {
     await environment.images.create(disk, ctx.signal);
     ctx.log(`Made the disk ${disk.slot} (${disk.path}).`);
   }
-  undo.move();
-  return record;
+  await environment.handOver(spec, disk.path);
+}
+
+/** Secure boot is a matter of the keys in the variable store: with and without it, the store begins as another. */
+async function renewVariables(environment: Environment, ctx: DriverContext, former: MachineSpec, spec: MachineSpec): Promise<void> {
+  if (former.firmware === spec.firmware && former.secureBoot === spec.secureBoot) return;
+  for (const store of variableDisks(spec)) {
+    await makeImage(environment, ctx, spec, store);
+    ctx.log("UEFI's variables begin anew, with boot entries and keys as the firmware has them.");
+  }
 }
 
 /** Brings a VM that does not run in line with the spec; one that runs only when nothing changes. */
@@ -56,7 +79,7 @@ export async function redefine(environment: Environment, ctx: DriverContext, mac
       hint: 'Take another vmid, or remove the other VM first.',
     });
   }
-  const disksThere = (await Promise.all(spec.disks.map((disk) => exists(disk.path)))).every(Boolean);
+  const disksThere = (await Promise.all(imageDisks(spec).map((disk) => exists(disk.path)))).every(Boolean);
   if (sameSpec(machine.spec, spec) && (machine.alive || disksThere)) return;
   if (machine.alive) {
     throw new NakhodaError('vm.wrong-state', {
@@ -77,9 +100,9 @@ export async function redefine(environment: Environment, ctx: DriverContext, mac
 
 /** Overlays lie over a disk's image: it can neither go nor be another's as long as there are some. */
 async function refuseLostDisks({ spec: former }: Machine, spec: MachineSpec): Promise<void> {
-  const place = ({ disks, directory }: MachineSpec, slot: string): string => {
-    const disk = disks.find((one) => one.slot === slot);
-    return String(disk && [directory, disk.path, disk.format]);
+  const place = (one: MachineSpec, slot: string): string => {
+    const disk = imageDisks(one).find((image) => image.slot === slot);
+    return String(disk && [one.directory, disk.path, disk.format, slot === variableStore && one.secureBoot]);
   };
   const lost = layeredSlots(await readSnapshots(former)).filter((slot) => place(former, slot) !== place(spec, slot));
   if (lost.length > 0) throw usesDiskError(lost.join(', '));
@@ -109,6 +132,7 @@ export async function removeDefinition(ctx: DriverContext, record: MachineRecord
     await removeFile(temporaryImage(path));
     await removeFile(path);
   }
+  await rm(machinePaths(spec).tpmState, { recursive: true, force: true });
   const { record: recordPath } = machinePaths(spec);
   // The record goes last: until then the VM is known, and this can be done again.
   for (const path of ownFiles(spec).filter((file) => file !== recordPath)) await removeFile(path);

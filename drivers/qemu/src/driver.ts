@@ -2,15 +2,19 @@ import { availableParallelism, totalmem } from 'node:os';
 import { dirname } from 'node:path';
 
 import { type Driver, type DriverContext, EventHub, type MachineSpec, type SpecProblem } from '@nakhoda/driver';
-import { exec, findSystemd, networkOwner, readCgroupFacts, vmIdentity } from '@nakhoda/host';
-import { type Capabilities, type HardwareSupport, NakhodaError, toNakhodaError } from '@nakhoda/schema';
+import { exec, findSystemd, networkOwner, vmIdentity } from '@nakhoda/host';
+import { type Capabilities, NakhodaError, toNakhodaError } from '@nakhoda/schema';
 
 import { createConfinement } from './confinement.ts';
 import { createDefinition, deleteImage, redefine, removeDefinition } from './definition.ts';
 import { type Environment, newestMachineType } from './environment.ts';
+import { findFirmware } from './firmware-images.ts';
 import { createGuestFacet, createSerialFacet } from './guest.ts';
-import { qemuHardware } from './hardware.ts';
 import { createKeyboardFacet } from './keyboard.ts';
+import { mostProcessors } from './hardware/cpu.ts';
+import { hardwareSupport } from './hardware-support.ts';
+import { askQemu, type HostHardware, lookAtHost, type QemuLists } from './host-hardware.ts';
+import { createHotplugFacet } from './hotplug.ts';
 import { createImageTool } from './images.ts';
 import { powerOff, startMachine, stopMachine } from './lifecycle.ts';
 import { findMachineRecords, readBootRecord } from './machine-record.ts';
@@ -46,19 +50,29 @@ export interface QemuDriverOptions {
    * denies all else it is good for. Default false: no capability at all.
    */
   userfaultfd?: boolean;
+  /** Milliseconds that a guest may take to let go of a device. Default 30 s. */
+  releaseTimeoutMs?: number;
   /** Told about what concerns no single call: records that cannot be read. */
   log?: (line: string) => void;
 }
-
-/** The limit of the q35 machine type of QEMU 7.2 without an interrupt-remapping IOMMU (hw/i386/pc_q35.c). */
-const maxCores = 255;
 
 /** The driver for QEMU, driven over QMP. Guests outlive it; a new instance on the same folders takes them over. */
 export function createQemuDriver(options: QemuDriverOptions): Driver {
   const events = new EventHub();
   const machines = new Map<number, Machine>();
   const environment = createEnvironment(options);
-  const capabilities: Capabilities = {
+  const isolated = options.isolate !== false && process.getuid?.() === 0;
+  const qemuLists = new Map<string, Promise<QemuLists>>();
+  let host: HostHardware = { accelerator: 'tcg', devices: new Set(), cpuModels: [], ...lookAtHost({ isolated }) };
+  /** Finds out what VMs can have here. QEMU is asked once for each way to run guests; packages and devices may come and go. */
+  const lookAround = async (): Promise<void> => {
+    const accelerator = (await environment.execution()).mode === 'kvm' ? 'kvm' : 'tcg';
+    const asked = qemuLists.get(accelerator) ?? askQemu(environment.system, accelerator);
+    qemuLists.set(accelerator, asked);
+    asked.catch(() => qemuLists.delete(accelerator));
+    host = { accelerator, ...(await asked), ...lookAtHost({ isolated }) };
+  };
+  const capabilities = (): Capabilities => ({
     snapshots: { live: true, memory: true, deleteWithChildren: true },
     serial: true,
     guest: { exec: true, files: true },
@@ -68,12 +82,12 @@ export function createQemuDriver(options: QemuDriverOptions): Driver {
     pause: true,
     reset: true,
     suspend: true,
-    hotplug: [],
-    hardware: supportedHardware(),
-    maxCores: Math.min(maxCores, Math.max(availableParallelism() * 4, 4)),
+    hotplug: ['disks', 'nics', 'cdrom', 'linkUp', 'diskSize', 'diskLimits', 'cores'],
+    hardware: hardwareSupport(host),
+    maxCores: Math.min(mostProcessors, Math.max(availableParallelism() * 4, 4)),
     minMemoryMiB: 16,
     maxMemoryMiB: Math.floor(totalmem() / 1024 / 1024),
-  };
+  });
 
   const track = (machine: Machine): Machine => {
     machines.set(machine.spec.vmid, machine);
@@ -128,12 +142,22 @@ export function createQemuDriver(options: QemuDriverOptions): Driver {
     });
   };
 
-  const validate = (spec: MachineSpec): SpecProblem[] => [...validateSpec(spec, capabilities), ...folderProblems(spec, options)];
+  const validate = (spec: MachineSpec): SpecProblem[] => [...validateSpec(spec, capabilities(), host), ...folderProblems(spec, options)];
+
+  const checkSpec = async (spec: MachineSpec): Promise<void> => {
+    await lookAround();
+    const problems = validate(spec);
+    if (problems.length > 0) throw specError(spec, problems);
+  };
 
   return {
     id: 'qemu',
-    probe: () => probeQemu(environment, options.programs?.image ?? 'qemu-img', options.probeKvm),
-    capabilities: () => structuredClone(capabilities),
+    async probe() {
+      const result = await probeQemu(environment, options.programs?.image ?? 'qemu-img', options.probeKvm);
+      if (result.usable) await lookAround();
+      return result;
+    },
+    capabilities,
     validate,
 
     async list() {
@@ -147,8 +171,7 @@ export function createQemuDriver(options: QemuDriverOptions): Driver {
     },
 
     async define(ctx, { spec }) {
-      const problems = validate(spec);
-      if (problems.length > 0) throw specError(spec, problems);
+      await checkSpec(spec);
       await load();
       const known = machines.get(spec.vmid);
       refuseSharedIdentity(spec, machines.keys());
@@ -202,6 +225,7 @@ export function createQemuDriver(options: QemuDriverOptions): Driver {
 
     pause: createPauseFacet(find),
     reset: createReset(find),
+    hotplug: createHotplugFacet(environment, { find, checkSpec }),
     suspend: createSuspendFacet(environment, find),
     snapshots: createSnapshotFacet(environment, find),
     serial: createSerialFacet(find),
@@ -233,16 +257,27 @@ function createEnvironment(options: QemuDriverOptions): Environment {
     system,
     images: createImageTool(options.programs?.image ?? 'qemu-img'),
     execution: async () => decideExecution(await options.probeKvm()),
-    async machineType() {
+    async machineType(machine) {
       const { stdout } = await exec([system, '-machine', 'help'], { timeoutMs: 10_000 });
-      const type = newestMachineType(stdout);
+      const type = newestMachineType(stdout, machine);
       if (type !== null) return type;
       throw new NakhodaError('hypervisor.failed', {
-        message: `${system} knows no machine type pc-q35-X.Y.`,
+        message: `${system} knows no machine type pc-${machine}-X.Y.`,
         hint: "Install QEMU from the distribution's package qemu-system-x86.",
       });
     },
+    firmware(spec) {
+      if (spec.firmware !== 'uefi') return null;
+      const { plain, secure } = findFirmware();
+      const images = spec.secureBoot ? secure : plain;
+      if (images) return images;
+      throw new NakhodaError('vm.start-failed', {
+        message: 'The images of UEFI that the VM needs are not installed.',
+        hint: 'Install the package ovmf, or give the VM a BIOS.',
+      });
+    },
     handOver: (spec, path) => confinement.handOver(spec, path),
+    releaseTimeoutMs: options.releaseTimeoutMs ?? 30_000,
     log: options.log ?? (() => undefined),
   };
 }
@@ -279,14 +314,6 @@ async function readyToStart(machine: Machine): Promise<boolean> {
         hint: 'Stop it by power-off first.',
       });
   }
-}
-
-/** Control groups hold QEMU to limits, whatever it is. */
-function supportedHardware(): HardwareSupport {
-  const limits = ['cpuLimit', 'cpuShares'];
-  if (readCgroupFacts().version !== null) return { ...qemuHardware, fields: [...qemuHardware.fields, ...limits] };
-  const reason = 'This host has no control groups that the daemon can write.';
-  return { ...qemuHardware, reasons: { ...qemuHardware.reasons, ...Object.fromEntries(limits.map((field) => [field, reason])) } };
 }
 
 /** Two VMs of one user could reach each other's processes. */

@@ -32,12 +32,15 @@ q35                  Standard PC (Q35 + ICH9, 2009) (alias of pc-q35-7.2)
 pc-q35-noble         Ubuntu 24.04 PC (Q35 + ICH9, 2009)
 pc-q35-7.1           Standard PC (Q35 + ICH9, 2009)
 pc-q35-7.2           Standard PC (Q35 + ICH9, 2009)
+pc-i440fx-7.2        Standard PC (i440FX + PIIX, 1996) (default)
+pc-i440fx-7.1        Standard PC (i440FX + PIIX, 1996)
 pc-q35-2.12          Standard PC (Q35 + ICH9, 2009)
 pc-q35-4.0.1         Standard PC (Q35 + ICH9, 2009)
 `;
-  assert.equal(newestMachineType(help), 'pc-q35-7.2');
-  assert.equal(newestMachineType(help.replace('7.1 ', '10.0')), 'pc-q35-10.0');
-  assert.equal(newestMachineType('none'), null);
+  assert.equal(newestMachineType(help, 'q35'), 'pc-q35-7.2');
+  assert.equal(newestMachineType(help.replace('7.1 ', '10.0'), 'q35'), 'pc-q35-10.0');
+  assert.equal(newestMachineType(help, 'i440fx'), 'pc-i440fx-7.2');
+  assert.equal(newestMachineType('none', 'q35'), null);
 });
 
 test('specs are compared by their content', () => {

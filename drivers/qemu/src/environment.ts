@@ -1,6 +1,8 @@
 import { exec } from '@nakhoda/host';
 import type { MachineSpec } from '@nakhoda/driver';
-import type { Execution } from '@nakhoda/schema';
+import type { Execution, MachineName } from '@nakhoda/schema';
+
+import type { FirmwareImages } from './hardware/firmware.ts';
 
 import type { Confinement } from './confinement.ts';
 import type { ImageTool } from './images.ts';
@@ -20,10 +22,14 @@ export interface Environment {
   systemd(): Promise<boolean>;
   /** How a guest would be executed now, and why so. */
   execution(): Promise<Execution>;
-  /** The machine type for new VMs. */
-  machineType(): Promise<string>;
+  /** The machine type for new VMs of a chipset. */
+  machineType(machine: MachineName): Promise<string>;
+  /** The images of the VM's firmware; null for a BIOS, which QEMU brings. @throws NakhodaError `vm.start-failed` when they are gone */
+  firmware(spec: Pick<MachineSpec, 'firmware' | 'secureBoot'>): FirmwareImages | null;
   /** The one place where a file or socket that the daemon made for a VM's QEMU gets the owner and mode that QEMU needs. */
   handOver(spec: MachineSpec, path: string): Promise<void>;
+  /** How long a guest may take to let go of a device; one that does not run its kernel never does. */
+  readonly releaseTimeoutMs: number;
   readonly log: (line: string) => void;
 }
 
@@ -48,13 +54,16 @@ export function parseVersion(output: string): string | null {
 }
 
 /**
- * The newest of upstream's q35 types in the output of `-machine help`. Distributions add types of their own
+ * The newest of upstream's types of a chipset in the output of `-machine help`. Distributions add types of their own
  * (Ubuntu's `pc-q35-noble`), which no other QEMU knows, so the alias `q35` is not followed.
  */
-export function newestMachineType(help: string): string | null {
-  const types = [...help.matchAll(/^pc-q35-(\d+)\.(\d+)\s/gm)].map((match) => ({ major: Number(match[1]), minor: Number(match[2]) }));
+export function newestMachineType(help: string, machine: MachineName): string | null {
+  const types = [...help.matchAll(new RegExp(`^pc-${machine}-(\\d+)\\.(\\d+)\\s`, 'gm'))].map((match) => ({
+    major: Number(match[1]),
+    minor: Number(match[2]),
+  }));
   const newest = types.toSorted((a, b) => b.major - a.major || b.minor - a.minor)[0];
-  return newest ? `pc-q35-${newest.major}.${newest.minor}` : null;
+  return newest ? `pc-${machine}-${newest.major}.${newest.minor}` : null;
 }
 
 export async function readVersion(program: string): Promise<string | null> {

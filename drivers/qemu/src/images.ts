@@ -1,10 +1,10 @@
-import type { MachineDisk } from '@nakhoda/driver';
 import { exec } from '@nakhoda/host';
 import { NakhodaError } from '@nakhoda/schema';
 import { access, open, rename, rm } from 'node:fs/promises';
 
 import type { ChainImage } from './block-nodes.ts';
-import { escapeCommas } from './command-line.ts';
+import type { ImageDisk } from './hardware/firmware.ts';
+import { escapeCommas } from './hardware/parts.ts';
 
 /** What `qemu-img info --output=json` says, as far as it is read. */
 interface ImageInfo {
@@ -16,15 +16,17 @@ interface ImageInfo {
 
 export interface ImageTool {
   /** Makes an empty image; what a crash in the middle leaves is `<path>.new`. */
-  create(disk: MachineDisk, signal: AbortSignal): Promise<void>;
+  create(disk: ImageDisk, signal: AbortSignal): Promise<void>;
+  /** Makes a qcow2 image with the content of a raw file; what a crash in the middle leaves is `<path>.new`. */
+  copyRaw(from: string, disk: ImageDisk, signal: AbortSignal): Promise<void>;
   /** @throws NakhodaError `storage.volume-refused` for anything but a qcow2 image that stands alone. */
-  check(disk: MachineDisk, signal: AbortSignal): Promise<void>;
+  check(disk: ImageDisk, signal: AbortSignal): Promise<void>;
   /**
    * Makes an image that is not in use at least as large as its disk.
    * @param held there are overlays over it, which would not grow with it
    * @throws NakhodaError `vm.spec-invalid` for one that is larger; `snapshot.uses-disk` for one that is held
    */
-  grow(disk: MachineDisk, options: { held: boolean }, signal: AbortSignal): Promise<void>;
+  grow(disk: ImageDisk, options: { held: boolean }, signal: AbortSignal): Promise<void>;
   /** Makes an empty qcow2 image over another, which may be in use; what a crash in the middle leaves is `<path>.new`. */
   createOverlay(path: string, backing: ChainImage): Promise<void>;
   /** Merges the first image of a chain, none of which is in use for writing, into the second. The first stays as it is. */
@@ -40,30 +42,35 @@ export function temporaryImage(path: string): string {
 
 /** qemu-img, always with the format named: a guest can write any header into its disk. */
 export function createImageTool(program: string): ImageTool {
-  async function info(image: Pick<MachineDisk, 'path' | 'format'>, signal?: AbortSignal): Promise<ImageInfo> {
+  async function info(image: Pick<ImageDisk, 'path' | 'format'>, signal?: AbortSignal): Promise<ImageInfo> {
     const options = `driver=${image.format},file.driver=file,file.filename=${escapeCommas(image.path)}`;
     const argv = [program, 'info', '-U', '--output=json', '--image-opts', options];
     const { stdout } = await exec(argv, { timeoutMs: 20_000, maxOutputBytes: 4 * 1024 * 1024, ...(signal ? { signal } : {}) });
     return JSON.parse(stdout) as ImageInfo;
   }
 
+  /** Lets the program make an image under another name, and gives it its own when it is whole. */
+  async function make(disk: ImageDisk, signal: AbortSignal, args: (path: string) => readonly string[]): Promise<void> {
+    const path = temporaryImage(disk.path);
+    try {
+      await rm(path, { force: true });
+      await exec([program, ...args(path)], { signal });
+      await rename(path, disk.path);
+    } catch (error) {
+      await removeFile(path);
+      if (signal.aborted) throw error;
+      throw new NakhodaError('storage.failed', {
+        message: `The disk ${disk.slot} could not be made: ${error instanceof Error ? error.message : String(error)}`,
+        hint: 'Check the folder, its permissions and the free space.',
+        cause: error,
+      });
+    }
+  }
+
   return {
-    async create(disk, signal) {
-      const path = temporaryImage(disk.path);
-      try {
-        await rm(path, { force: true });
-        await exec([program, 'create', '-q', '-f', disk.format, '--', path, String(disk.sizeBytes)], { signal });
-        await rename(path, disk.path);
-      } catch (error) {
-        await removeFile(path);
-        if (signal.aborted) throw error;
-        throw new NakhodaError('storage.failed', {
-          message: `The disk ${disk.slot} could not be made: ${error instanceof Error ? error.message : String(error)}`,
-          hint: 'Check the folder, its permissions and the free space.',
-          cause: error,
-        });
-      }
-    },
+    create: (disk, signal) => make(disk, signal, (path) => ['create', '-q', '-f', disk.format, '--', path, String(disk.sizeBytes)]),
+
+    copyRaw: (from, disk, signal) => make(disk, signal, (path) => ['convert', '-q', '-f', 'raw', '-O', disk.format, '--', from, path]),
 
     async check(disk, signal) {
       let reason: string | null = null;
@@ -146,7 +153,7 @@ function wholeSectors(bytes: number): number {
   return Math.ceil(bytes / 512) * 512;
 }
 
-function smallerError({ slot, sizeBytes }: MachineDisk, size: number): NakhodaError {
+function smallerError({ slot, sizeBytes }: ImageDisk, size: number): NakhodaError {
   return new NakhodaError('vm.spec-invalid', {
     message: `The image of ${slot} has ${size} bytes, and is not made smaller: ${sizeBytes} bytes were asked for.`,
     hint: 'Ask for at least what it has.',

@@ -1,6 +1,7 @@
 import type { MachineDisk } from '@nakhoda/driver';
 
 import type { ChainImage } from './block-nodes.ts';
+import { variableDisk, variableStore } from './hardware/firmware.ts';
 
 /**
  * One step in the life of a VM's disks: an overlay of each disk over the same disk's image in the layer below.
@@ -57,7 +58,7 @@ export function lineage(store: Pick<LayerStore, 'layers'>, from: number): Layer[
 
 /** The images that make up a disk in a layer, top first, down to the disk as it was defined. */
 export function imageChain(store: Pick<LayerStore, 'layers'>, spec: DiskPlaces, slot: string, from: number): ChainImage[] {
-  const disk = spec.disks.find((one) => one.slot === slot);
+  const disk = slot === variableStore ? variableDisk(spec.directory) : spec.disks.find((one) => one.slot === slot);
   if (!disk) throw new Error(`The VM has no disk ${slot}.`);
   const overlays = lineage(store, from)
     .filter(({ slots }) => slots.includes(slot))

@@ -2,12 +2,15 @@ import { constants } from 'node:fs';
 import { access, mkdir, readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 
-import type { DriverContext, MachineSpec, StopMode } from '@nakhoda/driver';
+import type { DriverContext, MachineNic, MachineSpec, StopMode } from '@nakhoda/driver';
+import type { ProcessRef } from '@nakhoda/host';
 import { NakhodaError, toNakhodaError } from '@nakhoda/schema';
 
 import type { ChainImage } from './block-nodes.ts';
-import { commandLine, nicDevice } from './command-line.ts';
+import { commandLine } from './command-line.ts';
 import type { Environment } from './environment.ts';
+import { imageDisks } from './hardware/firmware.ts';
+import { hasLink, nicDevice } from './hardware/nics.ts';
 import { imageChain } from './layers.ts';
 import type { Machine } from './machine.ts';
 import type { RunRecord } from './machine-record.ts';
@@ -15,6 +18,8 @@ import { launchQemu } from './launch.ts';
 import { cleanUpRun, killQemu, readHowEnded, readLastWords, removeSockets } from './process.ts';
 import type { QmpClient } from './qmp/qmp-client.ts';
 import { readSnapshots } from './snapshot-store.ts';
+import { checkHostDevices } from './host-devices.ts';
+import { endTpm, startTpm } from './tpm.ts';
 
 const qmpTimeoutMs = 30_000;
 /** A guest that is still booting misses the power button, so it is pressed again. */
@@ -40,6 +45,7 @@ export async function startMachine(
 ): Promise<void> {
   const { spec } = machine;
   let run: RunRecord | null = null;
+  let tpm: ProcessRef | null = null;
   machine.activity = { state: 'starting', reason: 'QEMU is being started.' };
   machine.emit('state');
   try {
@@ -47,7 +53,8 @@ export async function startMachine(
     const store = await readSnapshots(spec);
     const chain = (slot: string): ChainImage[] => imageChain(store, spec, slot, store.active);
     await checkFiles(spec, chain);
-    await checkTaps(machine);
+    for (const nic of spec.nics) await checkTap(spec.name, nic);
+    await checkHostDevices(spec);
     await environment.confinement.prepare(spec);
     const execution = await environment.execution();
     const accelerator = execution.mode === 'kvm' ? 'kvm' : 'tcg';
@@ -55,14 +62,25 @@ export async function startMachine(
       program: environment.system,
       machineType: machine.record.machineType,
       accelerator,
+      firmware: environment.firmware(spec),
       chain,
       incoming: incoming !== null,
     });
     ctx.signal.throwIfAborted();
 
     await machine.setBoot({ kind: 'launching', at: new Date().toISOString() });
+    if (spec.tpm) tpm = await startTpm(environment, spec);
     const launched = await launchQemu(environment, ctx, spec, { argv, kvm: accelerator === 'kvm' });
-    run = { kind: 'run', ...launched, argv, execution, startedAt: new Date().toISOString(), begun: false, ending: null };
+    run = {
+      kind: 'run',
+      ...launched,
+      ...(tpm ? { tpm } : {}),
+      argv,
+      execution,
+      startedAt: new Date().toISOString(),
+      begun: false,
+      ending: null,
+    };
     await machine.setBoot(run);
     machine.follow(run);
     const qmp = await machine.qmp(qmpTimeoutMs);
@@ -71,8 +89,7 @@ export async function startMachine(
     await verify(qmp, spec.uuid, accelerator);
     // Before the guest runs: what it prints first must not be lost.
     await machine.hub?.whenConnected(5_000);
-    for (const { slot, attachment } of spec.nics)
-      if (attachment.kind === 'none') await qmp.execute('set_link', { name: nicDevice(slot), up: false });
+    for (const nic of spec.nics) if (!hasLink(nic)) await qmp.execute('set_link', { name: nicDevice(nic.slot), up: false });
     await environment.confinement.seal(spec);
     await incoming?.load(qmp);
     ctx.signal.throwIfAborted();
@@ -86,6 +103,7 @@ export async function startMachine(
     ctx.log(`QEMU runs as process ${launched.process.pid} (${execution.mode}: ${execution.reason})`);
   } catch (error) {
     await abandon(machine, run, error);
+    if (tpm) await endTpm(spec, tpm);
     if (ctx.signal.aborted || (error instanceof NakhodaError && keptCodes.has(error.code))) throw error;
     throw new NakhodaError('vm.start-failed', {
       message: `VM ${spec.name} could not be started: ${toNakhodaError(error).message}`,
@@ -104,7 +122,7 @@ const keptCodes = new Set(['vm.start-failed', 'storage.volume-not-found', 'snaps
 async function checkFiles(spec: MachineSpec, chain: (slot: string) => ChainImage[]): Promise<void> {
   const mode = constants.R_OK | constants.W_OK;
   const files = [
-    ...spec.disks.flatMap(({ slot }) => chain(slot).map(({ path }) => ({ what: `disk ${slot}`, path, mode }))),
+    ...imageDisks(spec).flatMap(({ slot }) => chain(slot).map(({ path }) => ({ what: `disk ${slot}`, path, mode }))),
     ...(spec.cdrom === null ? [] : [{ what: 'CD image', path: spec.cdrom, mode: constants.R_OK }]),
     ...(spec.cloudInit === undefined ? [] : [{ what: 'cloud-init image', path: spec.cloudInit, mode: constants.R_OK }]),
   ];
@@ -121,16 +139,18 @@ async function checkFiles(spec: MachineSpec, chain: (slot: string) => ChainImage
   }
 }
 
-/** A QEMU that may make interfaces makes the one that is missing, and then the guest's network leads nowhere. */
-async function checkTaps({ spec }: Machine): Promise<void> {
-  const interfaces = await readFile('/proc/net/dev', 'utf8');
-  for (const { slot, attachment } of spec.nics) {
-    if (attachment.kind !== 'tap' || interfaces.split('\n').some((line) => line.trimStart().startsWith(`${attachment.tap}:`))) continue;
-    throw new NakhodaError('vm.start-failed', {
-      message: `VM ${spec.name}: the TAP interface ${attachment.tap} of its NIC ${slot} does not exist.`,
-      hint: "Look whether the NIC's network is up.",
-    });
-  }
+/**
+ * A QEMU that may make interfaces makes the one that is missing, and then the guest's network leads nowhere.
+ * @throws NakhodaError `vm.start-failed`
+ */
+export async function checkTap(vm: string, { slot, attachment }: MachineNic): Promise<void> {
+  if (attachment.kind !== 'tap') return;
+  const interfaces = (await readFile('/proc/net/dev', 'utf8')).split('\n');
+  if (interfaces.some((line) => line.trimStart().startsWith(`${attachment.tap}:`))) return;
+  throw new NakhodaError('vm.start-failed', {
+    message: `VM ${vm}: the TAP interface ${attachment.tap} of its NIC ${slot} does not exist.`,
+    hint: "Look whether the NIC's network is up.",
+  });
 }
 
 /** A QEMU that is another VM's, or runs the guest otherwise than was announced, is not let go. */

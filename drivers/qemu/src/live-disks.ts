@@ -1,7 +1,9 @@
 import type { MachineSpec } from '@nakhoda/driver';
 import { NakhodaError } from '@nakhoda/schema';
 
-import { type ChainImage, imageNodes, layerNode, layerOfNode } from './block-nodes.ts';
+import { type ChainImage, imageNodes, layerNode, layerOfNode, plainTraits } from './block-nodes.ts';
+import { diskDevice, limitsNode } from './hardware/disks.ts';
+import { imageDisks, variableStore } from './hardware/firmware.ts';
 import type { Machine } from './machine.ts';
 import type { BlockStats } from './qmp/commands.ts';
 import { cancelJobs, runJob } from './qmp/job.ts';
@@ -23,14 +25,24 @@ export async function liveQmp(machine: Machine): Promise<QmpClient | null> {
 }
 
 /** The layers whose images QEMU has in use for each disk, top first. */
-export async function liveLayers(qmp: QmpClient, { disks }: MachineSpec): Promise<Record<string, number[]>> {
+export async function liveLayers(qmp: QmpClient, spec: MachineSpec): Promise<Record<string, number[]>> {
   const devices = await qmp.execute('query-blockstats', {});
   const chains: Record<string, number[]> = {};
-  for (const { slot } of disks) {
-    const device = devices.find(({ qdev }) => qdev?.split('/').includes(`${slot}-device`));
+  for (const { slot } of imageDisks(spec)) {
+    const device = devices.find(({ qdev }) => qdev?.split('/').includes(deviceOf(slot)));
     if (device) chains[slot] = [...layersBelow(slot, device)];
   }
   return chains;
+}
+
+/** The second flash chip is a part of the machine, with a name of QEMU's own. */
+function deviceOf(slot: string): string {
+  return slot === variableStore ? 'system.flash1' : diskDevice(slot);
+}
+
+/** The node that a disk's device uses; block jobs want to know it. */
+function rootNode(slot: string, top: number): string {
+  return slot === variableStore ? layerNode(slot, top) : limitsNode(slot);
 }
 
 /** Filters, which have other names, are passed by. */
@@ -42,9 +54,15 @@ function* layersBelow(slot: string, top: BlockStats): Generator<number> {
 }
 
 /** Opens new, empty overlays, without putting them to use. */
-export async function openOverlays(qmp: QmpClient, overlays: readonly { slot: string; image: ChainImage }[]): Promise<void> {
-  for (const { slot, image } of overlays)
-    for (const node of imageNodes(slot, image, { backing: null, readOnly: false })) await qmp.execute('blockdev-add', node);
+export async function openOverlays(
+  qmp: QmpClient,
+  spec: MachineSpec,
+  overlays: readonly { slot: string; image: ChainImage }[],
+): Promise<void> {
+  for (const { slot, image } of overlays) {
+    const traits = spec.disks.find((disk) => disk.slot === slot) ?? plainTraits;
+    for (const node of imageNodes(slot, image, { backing: null, readOnly: false, traits })) await qmp.execute('blockdev-add', node);
+  }
 }
 
 /** Lets the guest's disks go on in the overlays, all at one instant. What was written before stays as it is from then on. */
@@ -70,7 +88,7 @@ export async function mergeLive(
   const start = (): Promise<unknown> =>
     qmp.execute('block-commit', {
       'job-id': id,
-      'device': layerNode(slot, top),
+      'device': rootNode(slot, top),
       'top-node': layerNode(slot, upper),
       'base-node': layerNode(slot, lower),
       'auto-dismiss': false,
@@ -92,7 +110,7 @@ export async function cancelMerges(qmp: QmpClient): Promise<void> {
 export async function closeUnused(qmp: QmpClient, spec: MachineSpec): Promise<void> {
   const used = await liveLayers(qmp, spec);
   const names = (await qmp.execute('query-named-block-nodes', { flat: true })).map((node) => node['node-name'] ?? '');
-  for (const { slot } of spec.disks) {
+  for (const { slot } of imageDisks(spec)) {
     if (!used[slot]) continue;
     const unused = (layer: number | null): boolean => layer !== null && layer !== 0 && used[slot]?.includes(layer) !== true;
     const nodes = names.filter((name) => unused(layerOfNode(slot, name)));

@@ -29,6 +29,8 @@ export interface RunRecord {
   supervisor?: ProcessRef;
   /** Control groups of this VM alone. */
   cgroups?: string[];
+  /** The process that is its TPM, where it has one. */
+  tpm?: ProcessRef;
   argv: string[];
   execution: Execution;
   startedAt: string;

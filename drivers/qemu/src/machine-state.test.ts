@@ -34,6 +34,7 @@ const stopped: Observation = {
   alive: false,
   runState: null,
   activity: null,
+  tpmEnded: false,
   bootId: 'now',
   lastWords: '',
   howEnded: null,
@@ -50,6 +51,8 @@ const cases: [string, Observation, string, RegExp | null][] = [
   ['nothing on record', stopped, 'stopped', null],
   ['a failed start', { ...stopped, boot: { kind: 'failed', reason: 'no tap', at: '' } }, 'stopped', /no tap/],
   ['about to be started', { ...stopped, boot: { kind: 'launching', at: '' }, activity: starting }, 'starting', /s/],
+  ['its TPM ended', { ...running, tpmEnded: true }, 'running', /swtpm/],
+  ['a watchdog that was not fed', { ...running, runState: 'watchdog' }, 'paused', /watchdog/],
   ['gone without an order', { ...stopped, boot: run }, 'crashed', /process 42 ended/],
   ['gone with last words', { ...stopped, boot: run, lastWords: 'Killed' }, 'crashed', /last words: Killed/],
   [

@@ -19,6 +19,8 @@ export interface Observation {
   /** What QEMU says; null when it does not answer. */
   runState: RunState | null;
   activity: Activity | null;
+  /** Whether the process that was its TPM is gone. */
+  tpmEnded: boolean;
   /** The present run of the host; another one's processes are gone without having crashed. */
   bootId: string;
   /** QEMU's last words, for the reason of a crash. */
@@ -64,14 +66,16 @@ function deriveState(observation: Observation): { state: VmState; reason?: strin
 }
 
 function deriveLiveState(
-  { runState, activity, pendingRollback, lastWords }: Observation,
+  { runState, activity, pendingRollback, lastWords, tpmEnded }: Observation,
   begun: boolean,
   pid: number,
 ): { state: VmState; reason?: string } {
   switch (runState) {
     case 'running':
       // Whatever else is being done to it, its processors run; only a shutdown is worth telling.
-      return activity?.state === 'stopping' ? activity : { state: 'running' };
+      if (activity?.state === 'stopping') return activity;
+      if (!tpmEnded) return { state: 'running' };
+      return { state: 'running', reason: "The TPM's process (swtpm) has ended: the guest has none until the VM is stopped and started." };
     case 'guest-panicked':
       return { state: 'crashed', reason: "The guest's kernel panicked; its last words are on the serial console." };
     case 'internal-error':
@@ -80,6 +84,8 @@ function deriveLiveState(
       return { state: 'stopping', reason: 'The guest has powered itself off; QEMU is being ended.' };
     case 'io-error':
       return { state: 'paused', reason: 'A disk reported an error, for example because the storage is full.' };
+    case 'watchdog':
+      return activity ?? { state: 'paused', reason: 'The guest did not feed its watchdog, which has paused it.' };
     case null:
       // QEMU's main loop answers nothing while it starts, or writes and reads memory.
       return activity ?? { state: 'unknown', reason: `The QEMU process ${pid} lives, but does not answer.` };
@@ -93,7 +99,6 @@ function deriveLiveState(
     case 'restore-vm':
     case 'save-vm':
     case 'suspended':
-    case 'watchdog':
       if (activity) return activity;
       if (!begun) return { state: 'starting' };
       if (pendingRollback !== null) return { state: 'paused', reason: interruptedRollback(pendingRollback) };

@@ -1,4 +1,13 @@
-import { createGuestAccess, createGuestAgent, createSerialShell, isAlive, Mutex, processRef, SerialHub } from '@nakhoda/host';
+import {
+  createGuestAccess,
+  createGuestAgent,
+  createSerialShell,
+  isAlive,
+  Mutex,
+  processRef,
+  type ProcessRef,
+  SerialHub,
+} from '@nakhoda/host';
 import type { GuestAccess, GuestAgent } from '@nakhoda/host';
 import type { DriverEvent, MachineSpec, MachineStatus } from '@nakhoda/driver';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -11,6 +20,7 @@ import type { RunState } from './qmp/commands.ts';
 import { QmpClient } from './qmp/qmp-client.ts';
 import { readSnapshots } from './snapshot-store.ts';
 import { readSuspended, type SuspendRecord, writeSuspended } from './suspend-store.ts';
+import { endTpm, findTpmOrphan } from './tpm.ts';
 
 /** What is held of one run of a VM. */
 interface Run {
@@ -95,6 +105,7 @@ export class Machine {
     this.#suspended = await readSuspended(this.spec);
     if (this.boot?.kind === 'launching') {
       await killOrphans(this.spec);
+      await this.#endTpmOrphan();
       await removeSockets(this.spec);
       await cleanUpRun(this.spec, null);
       await this.setBoot({ kind: 'failed', reason: 'The start of the VM was interrupted.', at: this.boot.at });
@@ -105,6 +116,7 @@ export class Machine {
       if (boot.ending !== null) await this.cleanUp();
     } else if (!boot.begun && !boot.loaded) {
       await killQemu(boot.process);
+      await this.#endTpmOrphan();
       await removeSockets(this.spec);
       await cleanUpRun(this.spec, boot);
       await this.setBoot({ kind: 'failed', reason: 'The start of the VM was interrupted.', at: boot.startedAt });
@@ -122,6 +134,7 @@ export class Machine {
     const over = Promise.withResolvers<void>();
     const run: Run = { record, hub, qmp: null, progress: Promise.withResolvers(), over: over.promise, ...this.#reach(hub) };
     this.#run = run;
+    if (record.tpm) void this.#watchTpm(run, record.tpm);
     void this.#followToEnd(run).finally(over.resolve);
   }
 
@@ -170,6 +183,7 @@ export class Machine {
       alive,
       runState,
       activity: this.activity,
+      tpmEnded: alive && boot?.kind === 'run' && boot.tpm !== undefined && !isAlive(boot.tpm),
       bootId: processRef(process.pid)?.bootId ?? '',
       lastWords: crashed ? await readLastWords(this.spec) : '',
       howEnded: crashed && !alive ? await readHowEnded(this.spec, boot) : null,
@@ -233,6 +247,8 @@ export class Machine {
     }
     run.progress.resolve();
     if (this.#released) return;
+    // It ends with QEMU's connection; this is for the case that it hangs.
+    if (run.record.tpm) await endTpm(this.spec, run.record.tpm);
     run.agent.close();
     run.hub.close();
     if (this.#run === run) this.#run = null;
@@ -242,16 +258,35 @@ export class Machine {
     this.emit('state');
   }
 
+  /** Tells when the TPM's process ends before QEMU does: the guest goes on without. */
+  async #watchTpm(run: Run, tpm: ProcessRef): Promise<void> {
+    while (this.#run === run && isAlive(tpm)) await delay(500, undefined, { ref: false });
+    if (this.#run === run && isAlive(run.record.process)) this.emit('state');
+  }
+
+  async #endTpmOrphan(): Promise<void> {
+    const orphan = this.spec.tpm ? await findTpmOrphan(this.spec) : null;
+    if (orphan) await endTpm(this.spec, orphan);
+  }
+
   async #listen(qmp: QmpClient): Promise<void> {
     qmp.onEvent(({ event, data }) => {
       if (event === 'SHUTDOWN' && data['reason'] === 'guest-shutdown') this.#finishUnasked();
+      if (event === 'WATCHDOG') this.#onWatchdog();
       if (stateEvents.has(event) && !this.quiet) this.emit('state');
     });
     // The guest may have powered itself off while no daemon listened.
     const { status } = await qmp.execute('query-status', {}).catch(() => ({ status: null }));
     if (status === 'shutdown') this.#finishUnasked();
+    if (status === 'watchdog') this.#onWatchdog();
     this.#connected();
     this.emit('state');
+  }
+
+  /** QEMU has paused the guest, or starts it anew; taking its power away is left to us. */
+  #onWatchdog(): void {
+    if (this.spec.watchdog !== 'poweroff') return;
+    this.finish('poweroff').catch(() => this.emit('state'));
   }
 
   #finishUnasked(): void {
@@ -284,4 +319,4 @@ export class Machine {
   }
 }
 
-const stateEvents = new Set(['RESUME', 'STOP', 'SHUTDOWN', 'GUEST_PANICKED', 'BLOCK_IO_ERROR']);
+const stateEvents = new Set(['WATCHDOG', 'RESUME', 'STOP', 'SHUTDOWN', 'GUEST_PANICKED', 'BLOCK_IO_ERROR']);

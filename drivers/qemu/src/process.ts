@@ -50,8 +50,8 @@ async function supervisorEnds(run: Pick<RunRecord, 'supervisor'> | null, timeout
 
 /** QEMU leaves its sockets behind when it is killed. */
 export async function removeSockets(spec: MachineSpec): Promise<void> {
-  const { qmpSocket, serialSocket, agentSocket, memorySocket, vncSocket } = machinePaths(spec);
-  for (const path of [qmpSocket, serialSocket, agentSocket, memorySocket, vncSocket]) await rm(path, { force: true });
+  const { qmpSocket, serialSocket, secondSerialSocket, agentSocket, memorySocket, vncSocket } = machinePaths(spec);
+  for (const path of [qmpSocket, serialSocket, secondSerialSocket, agentSocket, memorySocket, vncSocket]) await rm(path, { force: true });
 }
 
 /** Ends a QEMU at once, whatever it does. Returns when it is gone. */

@@ -4,6 +4,7 @@ import type { DriverContext } from '@nakhoda/driver';
 import { NakhodaError } from '@nakhoda/schema';
 
 import type { Environment } from './environment.ts';
+import { imageDisks } from './hardware/firmware.ts';
 import { exists } from './images.ts';
 import { addLayer, imageChain, memoryName } from './layers.ts';
 import { loadMemory } from './live-memory.ts';
@@ -57,7 +58,7 @@ async function refuseMisfit(environment: Environment, machine: Machine, store: S
   const refuse = (what: string, why: string): never => {
     throw failedError(`Snapshot ${entry.name} ${what}`, new Error(why));
   };
-  if (String(entry.disks) !== String(spec.disks.map((disk) => disk.slot)))
+  if (String(entry.disks) !== String(imageDisks(spec).map(({ slot }) => slot)))
     refuse('cannot be restored', `it is of ${String(entry.disks)}, which are not the disks now`);
   const images = entry.disks.flatMap((slot) => imageChain(store, spec, slot, entry.layer));
   for (const { path } of images) if (!(await exists(path))) refuse('cannot be restored', `its disk image ${path} is not there`);

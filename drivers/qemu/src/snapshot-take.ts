@@ -4,6 +4,7 @@ import type { DriverContext, SnapshotFacet } from '@nakhoda/driver';
 import { matchesName, SnapshotName, toNakhodaError } from '@nakhoda/schema';
 
 import type { Environment } from './environment.ts';
+import { imageDisks } from './hardware/firmware.ts';
 import { memoryName } from './layers.ts';
 import { changeOver, liveQmp, openOverlays } from './live-disks.ts';
 import { beginToSave, prepareToSave, saved } from './live-memory.ts';
@@ -44,7 +45,7 @@ export async function takeSnapshot(
     description,
     createdAt: new Date().toISOString(),
     memory,
-    disks: spec.disks.map((disk) => disk.slot),
+    disks: imageDisks(spec).map(({ slot }) => slot),
     hardware: memory ? hardwareOf(spec, machine.record.machineType, run?.execution.mode ?? '') : null,
   };
   const { store: begun, layer } = begin(store, entry);
@@ -57,7 +58,7 @@ export async function takeSnapshot(
     await writeSnapshots(spec, { ...begun, active: layer.id, holding: memory && state === 'running' });
     let kept: { bytes: number; pause: Pause | null } | null = null;
     if (qmp) {
-      await openOverlays(qmp, overlays);
+      await openOverlays(qmp, spec, overlays);
       if (memory) kept = await keepMemory(environment, ctx, machine, { qmp, overlays, number: layer.id, runs: state === 'running' });
       else await changeTo(qmp, overlays);
     }

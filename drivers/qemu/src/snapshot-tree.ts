@@ -130,6 +130,7 @@ export function toSnapshots(store: SnapshotStore): Snapshot[] {
 export function hardwareOf(spec: MachineSpec, machineType: string, accelerator: string): Hardware {
   const { sockets, cores, memoryMiB, cpuModel, firmware, secureBoot, tpm, display, displayMemoryMiB, serialPorts, audio, rng, watchdog } =
     spec;
+  const { balloonMiB } = spec;
   const plain = {
     sockets,
     cores,
@@ -143,6 +144,7 @@ export function hardwareOf(spec: MachineSpec, machineType: string, accelerator: 
     serialPorts,
     audio,
     rng,
+    balloon: balloonMiB > 0,
     watchdog,
   };
   return {

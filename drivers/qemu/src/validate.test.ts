@@ -37,7 +37,20 @@ const good: MachineSpec = {
   cdrom: null,
   nics: [nic],
 };
-const fields = (bad: Partial<MachineSpec>): string[] => validateSpec({ ...good, ...bad }, capabilities).map(({ field }) => field);
+const wide: Capabilities = {
+  ...capabilities,
+  hardware: {
+    ...fixedHardware,
+    machines: ['q35', 'i440fx'],
+    firmwares: ['bios', 'uefi'],
+    diskBuses: ['virtio', 'ide'],
+    fields: ['ssd', 'secureBoot', 'hostDevices'],
+  },
+};
+const wideFields = (bad: Partial<MachineSpec>, host = { usb: false, iommu: false }): string[] =>
+  validateSpec({ ...good, ...bad }, wide, host).map(({ field }) => field);
+const fields = (bad: Partial<MachineSpec>): string[] =>
+  validateSpec({ ...good, ...bad }, capabilities, { usb: false, iommu: false }).map(({ field }) => field);
 
 test('a good spec has no fault, and several faults are all told', () => {
   assert.deepEqual(fields({}), []);
@@ -54,3 +67,23 @@ for (const [title, bad, expected] of [
 ] as [string, Partial<MachineSpec>, string[]][]) {
   test(`refused: ${title}`, () => assert.deepEqual(fields(bad), expected));
 }
+
+for (const [title, bad, expected] of [
+  ['IDE on q35', { disks: [{ ...disk, bus: 'ide' }] }, ['disks.0.bus']],
+  ['a third IDE disk', { machine: 'i440fx', disks: [{ ...disk, slot: 'disk2', bus: 'ide' }] }, ['disks.0.bus']],
+  ['an SSD on virtio-blk', { disks: [{ ...disk, ssd: true }] }, ['disks.0.ssd']],
+  ['secure boot on i440fx', { machine: 'i440fx', firmware: 'uefi', secureBoot: true }, ['secureBoot']],
+  ['USB devices of a host without', { hostDevices: ['usb:046d:c52b'] }, ['hostDevices']],
+  ['PCI devices of a host without IOMMU', { hostDevices: ['pci:0000:01:00.0'] }, ['hostDevices']],
+] as [string, Partial<MachineSpec>, string[]][]) {
+  test(`refused: ${title}`, () => assert.deepEqual(wideFields(bad), expected));
+}
+
+test('what goes together is taken', () => {
+  assert.deepEqual(wideFields({ machine: 'i440fx', disks: [{ ...disk, slot: 'disk1', bus: 'ide', ssd: true }] }), []);
+  assert.deepEqual(wideFields({ firmware: 'uefi', secureBoot: true }), []);
+  const host = { usb: true, iommu: true };
+  assert.deepEqual(wideFields({ hostDevices: ['usb:046d:c52b', 'pci:0000:01:00.0'] }, host), []);
+  assert.deepEqual(wideFields({ hostDevices: ['usb:046d:c52b', 'usb:046d:c52b'] }, host), ['hostDevices']);
+  assert.deepEqual(wideFields({ machine: 'i440fx', hostDevices: ['pci:0000:01:00.0'] }, host), ['hostDevices']);
+});

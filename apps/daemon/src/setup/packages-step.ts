@@ -14,12 +14,14 @@ export const packagesStep: SetupStep = {
   },
   async run(context) {
     await installPackages(context, 'base');
+    // What some VMs want. Without it those are refused with the reason, and all else works.
+    if ((await packages(context, ['optional'])) !== 0) context.say('Going on without the packages above: VMs that need them are refused.');
     return 'all there';
   },
 };
 
 /** A group of scripts/packages.list; `guest` is what guest/build asks for. */
-export type PackageGroup = 'base' | 'virtualbox-system' | 'virtualbox-isolated' | 'guest';
+export type PackageGroup = 'base' | 'optional' | 'virtualbox-system' | 'virtualbox-isolated' | 'guest';
 
 /**
  * Installs what is missing of a group of scripts/packages.list, saying beforehand what and why.

@@ -37,6 +37,13 @@ export interface SnapshotAction {
   data: { node: string; overlay: string };
 }
 
+/** A place for a processor, taken (`qom-path`) or free; `props` name the place. */
+export interface HotpluggableCpu {
+  'type': string;
+  'props': Record<string, number>;
+  'qom-path'?: string;
+}
+
 /** MigrationInfo (qapi/migration.json). `status` is missing before the first migration. */
 export interface MigrationInfo {
   'status'?: string;
@@ -57,6 +64,20 @@ export interface QmpCommands {
   'quit': { arguments: None; result: None };
   'system_reset': { arguments: None; result: None };
   'system_powerdown': { arguments: None; result: None };
+  'device_add': { arguments: Record<string, unknown>; result: None };
+  'device_del': { arguments: { id: string }; result: None };
+  'object-add': { arguments: Record<string, unknown>; result: None };
+  'object-del': { arguments: { id: string }; result: None };
+  'netdev_add': { arguments: Record<string, unknown>; result: None };
+  'netdev_del': { arguments: { id: string }; result: None };
+  'qom-list': { arguments: { path: string }; result: { name: string; type: string }[] };
+  'qom-set': { arguments: { path: string; property: string; value: unknown }; result: None };
+  'block_resize': { arguments: { 'node-name': string; 'size': number }; result: None };
+  'blockdev-open-tray': { arguments: { id: string; force: boolean }; result: None };
+  'blockdev-close-tray': { arguments: { id: string }; result: None };
+  'blockdev-remove-medium': { arguments: { id: string }; result: None };
+  'blockdev-insert-medium': { arguments: { 'id': string; 'node-name': string }; result: None };
+  'query-hotpluggable-cpus': { arguments: None; result: HotpluggableCpu[] };
   'set_link': { arguments: { name: string; up: boolean }; result: None };
   'screendump': { arguments: { filename: string }; result: None };
   'send-key': { arguments: { 'keys': { type: 'qcode'; data: string }[]; 'hold-time': number }; result: None };
@@ -91,6 +112,10 @@ export const commandTimeoutMs: Partial<Record<keyof QmpCommands, number>> = {
   'stop': 30_000,
   'cont': 30_000,
   'transaction': 120_000,
+  'device_add': 30_000,
+  'block_resize': 30_000,
+  'blockdev-remove-medium': 30_000,
+  'blockdev-insert-medium': 30_000,
   'blockdev-add': 30_000,
   'blockdev-del': 30_000,
   'block-commit': 30_000,

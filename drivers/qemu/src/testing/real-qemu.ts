@@ -7,7 +7,7 @@ import { type ContractHarness, machineSpec } from '@nakhoda/driver/contract';
 import { findTinyIso, processArgv } from '@nakhoda/host';
 
 import { createQemuDriver, type QemuDriverOptions } from '../driver.ts';
-import { qemuHardware } from '../hardware.ts';
+import { usualHardware } from './usual-hardware.ts';
 
 export interface RealQemu extends ContractHarness, AsyncDisposable {
   readonly folder: string;
@@ -35,7 +35,8 @@ export async function makeRealQemu(options: Partial<QemuDriverOptions> = {}): Pr
       .map((pid) => ({ pid, argv: processArgv(pid) ?? [] }))
       .filter(({ argv }) => argv.some((argument) => argument.includes(`${path}/`)));
   };
-  const pids = async (id: number): Promise<number[]> => (await processes(join(runDirectory, String(id)))).map(({ pid }) => pid);
+  const pids = async (id: number): Promise<number[]> =>
+    (await processes(join(runDirectory, String(id)))).filter(({ argv }) => argv[0]?.includes('qemu-system')).map(({ pid }) => pid);
   const dispose = async (): Promise<void> => {
     for (const { pid } of await processes(folder)) process.kill(pid, 'SIGKILL');
     await rm(folder, { recursive: true, force: true });
@@ -54,7 +55,7 @@ export async function makeRealQemu(options: Partial<QemuDriverOptions> = {}): Pr
         ...options,
         ...changes,
       }),
-    spec: (overrides = {}) => machineSpec({ folder, vmid: (vmid += 1), diskFormat: 'qcow2', hardware: qemuHardware, cdrom, overrides }),
+    spec: (overrides = {}) => machineSpec({ folder, vmid: (vmid += 1), diskFormat: 'qcow2', hardware: usualHardware, cdrom, overrides }),
     async killMachine(id) {
       const found = await pids(id);
       assert.equal(found.length, 1, `VM ${id} has ${found.length} processes`);
