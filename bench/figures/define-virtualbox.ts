@@ -4,7 +4,8 @@ import { join } from 'node:path';
 
 import { defaultDisk, defaultHardware, type MachineSpec } from '@nakhoda/driver';
 
-import { createStep, modifyArgs, storageSteps } from '../../drivers/virtualbox/src/definition-plan.ts';
+import { createStep, modifyArgs } from '../../drivers/virtualbox/src/definition-plan.ts';
+import { storageSteps } from '../../drivers/virtualbox/src/storage-plan.ts';
 import { hardwareSupport } from '../../drivers/virtualbox/src/hardware.ts';
 import { parseMachine } from '../../drivers/virtualbox/src/machine-file.ts';
 import { machineFilePath } from '../../drivers/virtualbox/src/register.ts';
@@ -106,5 +107,5 @@ async function makeByHand(byHand: VBoxManageByHand, folder: string, index: numbe
   await byHand(createStep(spec, `nakhoda-${vmid}`).args);
   await byHand(modifyArgs(spec));
   const observed = parseMachine(await readFile(machineFilePath(spec), 'utf8'));
-  for (const { args } of storageSteps(spec, { observed, mode: 'interpreter', existingImages: new Map() })) await byHand(args);
+  for (const { args } of storageSteps(spec, { observed, existingImages: new Map() })) await byHand(args);
 }

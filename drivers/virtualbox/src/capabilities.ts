@@ -27,7 +27,8 @@ export function capabilitiesOf(facts: HostFacts): Capabilities {
     pause: true,
     reset: true,
     suspend: true,
-    hotplug: [],
+    // Disks on SATA.
+    hotplug: ['disks', 'cdrom', 'linkUp'],
     hardware: hardwareSupport(interpreter ? 'interpreter' : 'hardware'),
     // A guest with two cores did not boot in 80 s in the interpreter, where it takes 20 s with one (7.2.22, two host cores).
     maxCores: interpreter ? 1 : 64,

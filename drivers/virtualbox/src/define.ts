@@ -1,20 +1,25 @@
 import { access, mkdir, readdir, rm, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 
 import type { DriverContext, MachineSpec, MachineStatus } from '@nakhoda/driver';
 import { writeFileAtomic } from '@nakhoda/host';
-import { NakhodaError } from '@nakhoda/schema';
+import { type Capabilities, NakhodaError } from '@nakhoda/schema';
 
 import { capabilitiesOf } from './capabilities.ts';
 import { clearRun } from './clear-run.ts';
-import { attachmentArgs, descriptionArgs, modifyArgs, storageSteps } from './definition-plan.ts';
+import { descriptionArgs, modifyArgs } from './definition-plan.ts';
 import type { DefinitionStep } from './definition-plan.ts';
+import { existingImages } from './existing-images.ts';
 import { needExecution } from './host-facts.ts';
 import { machineName, specPath } from './machines.ts';
 import type { KnownMachine } from './machines.ts';
+import { attachmentArgs } from './nic-plan.ts';
 import type { Parts } from './parts.ts';
 import { machineFilePath, register } from './register.ts';
 import { removeRuntimeFiles } from './run-paths.ts';
+import { alignSecureBoot } from './secure-boot.ts';
+import { storageSteps } from './storage-plan.ts';
 import { validateSpec } from './validate.ts';
 import { mediaLane, vmLane } from './vboxmanage.ts';
 import { wholeSectors } from './vdi-image.ts';
@@ -22,21 +27,13 @@ import { vdiSize } from './vdi-size.ts';
 
 /** See `Driver.define`. */
 export async function define(parts: Parts, ctx: DriverContext, spec: MachineSpec): Promise<void> {
-  const problems = validateSpec(spec, capabilitiesOf(parts.hostFacts()));
-  const [first] = problems;
-  if (first) {
-    throw new NakhodaError('vm.spec-invalid', {
-      message: problems.map((problem) => problem.message).join(' '),
-      hint: first.hint,
-      details: { problems },
-    });
-  }
+  needGoodSpec(spec, capabilitiesOf(parts.hostFacts()));
   needExecution(parts.hostFacts());
   const known = await parts.machines.find(spec.vmid);
   if (known === null) return defineNew(parts, ctx, spec);
 
   const { status } = await parts.machines.view(known);
-  const same = JSON.stringify(known.spec) === JSON.stringify(spec);
+  const same = isDeepStrictEqual(known.spec, spec);
   if (known.uuid !== spec.uuid) throw existsOutside(spec);
   if (!isAtRest(status)) {
     if (same) return undefined;
@@ -46,6 +43,18 @@ export async function define(parts: Parts, ctx: DriverContext, spec: MachineSpec
     });
   }
   return redefine(parts, ctx, known, spec);
+}
+
+/** @throws NakhodaError `vm.spec-invalid` with all that is wrong */
+export function needGoodSpec(spec: MachineSpec, capabilities: Capabilities): void {
+  const problems = validateSpec(spec, capabilities);
+  const [first] = problems;
+  if (!first) return;
+  throw new NakhodaError('vm.spec-invalid', {
+    message: problems.map((problem) => problem.message).join(' '),
+    hint: first.hint,
+    details: { problems },
+  });
 }
 
 /** True when no process of the VM is left: a crashed one may still have its front end. */
@@ -68,6 +77,7 @@ async function defineNew(parts: Parts, ctx: DriverContext, spec: MachineSpec): P
       const rest = registered ? modifyArgs(spec) : await register(parts, ctx.signal, spec, made);
       if (rest !== null) await parts.vbox.run(rest, { lanes: [vmLane(spec.vmid)], signal: ctx.signal });
       await applyStorage(parts, ctx.signal, spec, made);
+      await alignSecureBoot(parts, ctx.signal, spec);
     },
     async () => {
       await forget(parts, spec);
@@ -106,6 +116,7 @@ async function redefine(parts: Parts, ctx: DriverContext, known: KnownMachine, s
     await writeFileAtomic(specPath(wanted.directory), JSON.stringify(wanted, null, 2));
     await parts.vbox.run(modifyArgs(wanted), { lanes: [vmLane(wanted.vmid)], ...(signal ? { signal } : {}) });
     await applyStorage(parts, signal, wanted, made);
+    await alignSecureBoot(parts, signal, wanted);
   };
   await orUndo(
     parts,
@@ -185,10 +196,7 @@ export async function alignNics(parts: Parts, signal: AbortSignal | undefined, s
 
 async function planStorage(parts: Parts, spec: MachineSpec): Promise<DefinitionStep[]> {
   const known = await parts.machines.need(spec.vmid);
-  const existing = new Map<string, number | null>();
-  for (const disk of spec.disks) if (await exists(disk.path)) existing.set(disk.path, await vdiSize(disk.path));
-  const { mode } = needExecution(parts.hostFacts());
-  return storageSteps(spec, { observed: known.observed, mode, existingImages: existing });
+  return storageSteps(spec, { observed: known.observed, existingImages: await existingImages(spec.disks) });
 }
 
 /** Adds the images that it makes to `made`, before it makes them: VirtualBox may leave the file when it fails. */
@@ -199,7 +207,8 @@ async function applyStorage(parts: Parts, signal: AbortSignal | undefined, spec:
   }
 }
 
-async function removeImage(parts: Parts, vmid: number, path: string): Promise<void> {
+/** Deletes an image, and has VirtualBox forget it. */
+export async function removeImage(parts: Parts, vmid: number, path: string): Promise<void> {
   if (!(await exists(path))) return;
   const close = parts.vbox.run(['closemedium', 'disk', path], { lanes: [vmLane(vmid), mediaLane] });
   // An image that VirtualBox does not know, or that is still in a drive which goes with the VM, is closed already.
@@ -207,7 +216,8 @@ async function removeImage(parts: Parts, vmid: number, path: string): Promise<vo
   await rm(path, { force: true });
 }
 
-async function runStep(parts: Parts, signal: AbortSignal | undefined, spec: MachineSpec, step: DefinitionStep): Promise<void> {
+/** Runs one planned call in its queues. */
+export async function runStep(parts: Parts, signal: AbortSignal | undefined, spec: MachineSpec, step: DefinitionStep): Promise<void> {
   const lanes = step.media ? [vmLane(spec.vmid), mediaLane] : [vmLane(spec.vmid)];
   await parts.vbox.run(step.args, { lanes, ...(signal ? { signal } : {}) });
 }

@@ -3,9 +3,9 @@ import { test } from 'node:test';
 
 import { defaultDisk, defaultHardware, defaultNic, type MachineSpec } from '@nakhoda/driver';
 
-import { attachmentArgs, createStep, modifyArgs, storageSteps } from './definition-plan.ts';
+import { createStep, modifyArgs } from './definition-plan.ts';
 import { hardwareSupport } from './hardware.ts';
-import type { ObservedAttachment, ObservedMachine } from './machine-file.ts';
+import { attachmentArgs } from './nic-plan.ts';
 
 const uuid = '11111111-2222-3333-4444-555555555555';
 const support = hardwareSupport('interpreter');
@@ -24,58 +24,6 @@ const spec: MachineSpec = {
     { slot: 'net0', mac: '52:54:00:0a:0b:0c', attachment: { kind: 'udp-tunnel', localPort: 4001, peerPort: 4002 }, ...defaultNic(support) },
   ],
 };
-const second = {
-  slot: 'disk1',
-  path: '/srv/images/100/disk1.vdi',
-  format: 'vdi' as const,
-  sizeBytes: 1024 * 1024,
-  ...defaultDisk(support),
-};
-
-const nothing: ObservedMachine = {
-  uuid,
-  name: 'nakhoda-100',
-  cores: 1,
-  memoryMiB: 128,
-  nics: [],
-  aborted: false,
-  savedState: false,
-  remoteDisplay: false,
-  currentSnapshotUuid: null,
-  snapshots: [],
-  controllers: [],
-  attachments: [],
-  extraData: {},
-};
-const attached = (
-  controller: string,
-  port: number,
-  device: number,
-  type: ObservedAttachment['type'],
-  path: string | null,
-): ObservedAttachment => ({
-  controller,
-  port,
-  device,
-  type,
-  mediumUuid: path === null ? null : 'a',
-  baseLocation: path,
-});
-const defined: ObservedMachine = {
-  ...nothing,
-  controllers: [{ name: 'ide', ports: 2 }],
-  attachments: [attached('ide', 0, 0, 'HardDisk', '/srv/images/100/disk0.vdi'), attached('ide', 1, 0, 'DVD', '/srv/iso/tiny.iso')],
-};
-const steps = (
-  wanted: MachineSpec,
-  observed: ObservedMachine,
-  options: { existing?: string[]; mode?: 'interpreter' | 'hardware' } = {},
-): string[] =>
-  storageSteps(wanted, {
-    observed,
-    mode: options.mode ?? 'interpreter',
-    existingImages: new Map((options.existing ?? []).map((path) => [path, null])),
-  }).map(({ args }) => args.join(' '));
 
 test('createvm names the machine by its vmid, and puts it into its own folder', () => {
   assert.deepEqual(createStep(spec, 'nakhoda-100').args, [
@@ -88,10 +36,11 @@ test('modifyvm has the whole machine', () => {
   assert.equal(
     modifyArgs(spec).join(' '),
     `modifyvm ${uuid} --cpus 1 --memory 128 --description Nakhoda's VM tiny-a ` +
-      '--chipset piix3 --ioapic on --x86-x2apic on --paravirt-provider kvm --rtc-use-utc on ' +
-      '--firmware bios --firmware-logo-fade-in off --firmware-logo-fade-out off --firmware-logo-display-time 0 --firmware-boot-menu disabled ' +
-      '--boot1 dvd --boot2 disk --boot3 none --boot4 none ' +
-      '--graphicscontroller vmsvga --vram 8 --mouse ps2 --keyboard ps2 ' +
+      '--chipset piix3 --firmware bios --tpm-type none ' +
+      '--ioapic on --x86-x2apic on --paravirt-provider kvm --rtc-use-utc on --cpu-execution-cap 100 ' +
+      '--firmware-logo-fade-in off --firmware-logo-fade-out off --firmware-logo-display-time 0 --firmware-boot-menu disabled ' +
+      '--boot1 dvd --boot2 disk --boot3 none --boot4 none --nic-boot-prio1 0 ' +
+      '--graphicscontroller vmsvga --vram 16 --mouse ps2 --keyboard ps2 ' +
       '--audio-enabled off --audio-driver none --usb-ohci off --usb-ehci off --usb-xhci off ' +
       '--clipboard-mode disabled --drag-and-drop disabled --vrde off ' +
       '--uart1 0x3F8 4 --uart-mode1 server /srv/run/100/serial.sock --uart-type1 16550A ' +
@@ -107,84 +56,28 @@ test('each kind of attachment', () => {
     attachmentArgs([{ slot: 'net3', mac: '52:54:00:0a:0b:0c', attachment, ...defaultNic(support) }]).join(' ');
   assert.equal(args({ kind: 'bridged', interface: 'nk-lab' }), '--nic4 bridged --bridge-adapter4 nk-lab --cable-connected4 on');
   assert.equal(args({ kind: 'none' }), '--nic4 null --cable-connected4 off');
+  assert.equal(
+    attachmentArgs([
+      { slot: 'net0', mac: '52:54:00:0a:0b:0c', attachment: { kind: 'bridged', interface: 'br0' }, model: 'virtio', linkUp: false },
+    ])
+      .slice(-2)
+      .join(' '),
+    '--cable-connected1 off',
+  );
   assert.deepEqual(attachmentArgs([]), []);
 });
 
-test('a new machine gets its drives and the images that are missing, in whole sectors', () => {
-  assert.deepEqual(steps(spec, nothing), [
-    `storagectl ${uuid} --name ide --add ide --controller PIIX4`,
-    'createmedium disk --filename /srv/images/100/disk0.vdi --sizebyte 1000000512 --format VDI --variant Standard',
-    `storageattach ${uuid} --storagectl ide --port 0 --device 0 --type hdd --medium /srv/images/100/disk0.vdi`,
-    `storageattach ${uuid} --storagectl ide --port 1 --device 0 --type dvddrive --medium /srv/iso/tiny.iso`,
-  ]);
-  const existing = steps(spec, nothing, { existing: ['/srv/images/100/disk0.vdi'] });
-  assert.equal(
-    existing.some((step) => step.startsWith('createmedium')),
-    false,
-  );
-  assert.equal(
-    steps({ ...spec, disks: [], cdrom: null }, nothing).at(-1),
-    `storageattach ${uuid} --storagectl ide --port 1 --device 0 --type dvddrive --medium emptydrive`,
-  );
-});
-
-test('only steps that make images name them for the undoing', () => {
-  const made = storageSteps(spec, { observed: nothing, mode: 'interpreter', existingImages: new Map() }).flatMap(
-    ({ makes }) => makes ?? [],
-  );
-  assert.deepEqual(made, ['/srv/images/100/disk0.vdi']);
-});
-
-test('what is as it should be needs no step', () => {
-  assert.deepEqual(steps(spec, defined, { existing: ['/srv/images/100/disk0.vdi'] }), []);
-});
-
-test('another CD, none, and a further disk are changes of one place each', () => {
-  const existing = ['/srv/images/100/disk0.vdi'];
-  assert.deepEqual(steps({ ...spec, cdrom: '/srv/iso/b.iso' }, defined, { existing }), [
-    `storageattach ${uuid} --storagectl ide --port 1 --device 0 --medium none`,
-    `storageattach ${uuid} --storagectl ide --port 1 --device 0 --type dvddrive --medium /srv/iso/b.iso`,
-  ]);
-  assert.deepEqual(steps({ ...spec, disks: [...spec.disks, second] }, defined, { existing }), [
-    'createmedium disk --filename /srv/images/100/disk1.vdi --sizebyte 1048576 --format VDI --variant Standard',
-    `storageattach ${uuid} --storagectl ide --port 0 --device 1 --type hdd --medium /srv/images/100/disk1.vdi`,
-  ]);
-  assert.deepEqual(steps({ ...spec, disks: [] }, defined, { existing }), [
-    `storageattach ${uuid} --storagectl ide --port 0 --device 0 --medium none`,
-  ]);
-});
-
-test('disks are on SATA with hardware virtualization, and where IDE has no room', () => {
-  const existing = [spec.disks[0]?.path ?? '', second.path];
-  assert.deepEqual(steps(spec, defined, { existing, mode: 'hardware' }), [
-    `storagectl ${uuid} --name sata --add sata --controller IntelAhci --portcount 1`,
-    `storageattach ${uuid} --storagectl ide --port 0 --device 0 --medium none`,
-    `storageattach ${uuid} --storagectl sata --port 0 --device 0 --type hdd --medium /srv/images/100/disk0.vdi`,
-  ]);
-  const onSata: ObservedMachine = {
-    ...defined,
-    controllers: [...defined.controllers, { name: 'sata', ports: 1 }],
-    attachments: [attached('sata', 0, 0, 'HardDisk', '/srv/images/100/disk0.vdi'), attached('ide', 1, 0, 'DVD', '/srv/iso/tiny.iso')],
-  };
-  const far = { ...second, slot: 'disk7' };
-  assert.deepEqual(steps({ ...spec, disks: [...spec.disks, far] }, onSata, { existing }), [
-    `storagectl ${uuid} --name sata --portcount 8`,
-    `storageattach ${uuid} --storagectl sata --port 7 --device 0 --type hdd --medium /srv/images/100/disk1.vdi`,
-  ]);
-});
-
-test('a cloud-init drive takes the last place on IDE, from a third disk if it must', () => {
-  const existing = ['/srv/images/100/disk0.vdi'];
-  const withDrive = { ...spec, cloudInit: '/srv/images/100/cloud-init-1.iso' };
-  const attach = `storageattach ${uuid} --storagectl ide --port 1 --device 1 --type dvddrive --medium /srv/images/100/cloud-init-1.iso`;
-  assert.deepEqual(steps(withDrive, defined, { existing }), [attach]);
-  const attachedDrive = attached('ide', 1, 1, 'DVD', '/srv/images/100/cloud-init-1.iso');
-  const there = { ...defined, attachments: [...defined.attachments, attachedDrive] };
-  assert.deepEqual(steps(withDrive, there, { existing }), []);
-  assert.deepEqual(steps(spec, there, { existing }), [`storageattach ${uuid} --storagectl ide --port 1 --device 1 --medium none`]);
-  const third = { ...second, slot: 'disk2' };
-  assert.match(
-    steps({ ...withDrive, disks: [...spec.disks, third] }, nothing, { existing }).join('\n'),
-    /sata --port 2 --device 0 --type hdd/u,
-  );
+test('each choice of hardware is an argument', () => {
+  const args = (change: Partial<MachineSpec>): string => modifyArgs({ ...spec, ...change }).join(' ');
+  const has = (change: Partial<MachineSpec>, expected: string): void => assert.ok(args(change).includes(expected), expected);
+  has({ machine: 'q35', firmware: 'uefi', tpm: true }, '--chipset ich9 --firmware efi64 --tpm-type 2.0');
+  has({ cores: 4, cpuLimit: 1.5 }, '--cpu-execution-cap 38');
+  has({ cores: 4, cpuLimit: 64 }, '--cpu-execution-cap 100');
+  has({ cores: 64, cpuLimit: 0.01 }, '--cpu-execution-cap 1 ');
+  has({ display: 'std', displayMemoryMiB: 32 }, '--graphicscontroller vboxvga --vram 32');
+  has({ audio: true }, '--audio-enabled on --audio-driver null --audio-controller hda');
+  has({ bootOrder: ['net0', 'disk0'] }, '--boot1 net --boot2 disk --boot3 none --boot4 none --nic-boot-prio1 1');
+  has({ nics: spec.nics.map((nic) => ({ ...nic, model: 'pcnet' })) }, '--nic-type1 Am79C973');
+  // VirtualBox refuses memory for no graphics card, and then the whole call.
+  assert.doesNotMatch(args({ display: 'none' }), /--vram/);
 });

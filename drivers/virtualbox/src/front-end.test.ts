@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { extraDataSteps, frontEndCommand, globalSettingSteps } from './front-end.ts';
+import { extraDataSteps, frontEndCommand, globalSettingSteps, modeExtraData } from './front-end.ts';
 
 test('the interpreter runs in VirtualBoxVM on a display, hardware virtualization in VBoxHeadless', () => {
   assert.deepEqual(frontEndCommand('u', 'interpreter'), {
@@ -18,16 +18,24 @@ test('the interpreter runs in VirtualBoxVM on a display, hardware virtualization
 
 test("the interpreter's settings come and go with the mode, and are set once", () => {
   const present = { 'VBoxInternal/HM/FallbackToIEM': '1', 'VBoxInternal/EM/IemExecutesAll': '1' };
-  assert.deepEqual(extraDataSteps('u', 'interpreter', {}), [
+  assert.deepEqual(extraDataSteps('u', modeExtraData('interpreter'), {}), [
     ['setextradata', 'u', 'VBoxInternal/HM/FallbackToIEM', '1'],
     ['setextradata', 'u', 'VBoxInternal/EM/IemExecutesAll', '1'],
   ]);
-  assert.deepEqual(extraDataSteps('u', 'interpreter', present), []);
-  assert.deepEqual(extraDataSteps('u', 'hardware', present), [
+  assert.deepEqual(extraDataSteps('u', modeExtraData('interpreter'), present), []);
+  assert.deepEqual(extraDataSteps('u', modeExtraData('hardware'), present), [
     ['setextradata', 'u', 'VBoxInternal/HM/FallbackToIEM'],
     ['setextradata', 'u', 'VBoxInternal/EM/IemExecutesAll'],
   ]);
-  assert.deepEqual(extraDataSteps('u', 'hardware', {}), []);
+  assert.deepEqual(extraDataSteps('u', modeExtraData('hardware'), {}), []);
   assert.deepEqual(globalSettingSteps({}), [['setextradata', 'global', 'GUI/SuppressMessages', 'all']]);
   assert.deepEqual(globalSettingSteps({ 'GUI/SuppressMessages': 'all' }), []);
+});
+
+test("flush keys come and go with the disks; other people's keys stay", () => {
+  const key = 'VBoxInternal/Devices/ahci/0/LUN#1/Config/IgnoreFlush';
+  assert.deepEqual(extraDataSteps('u', { [key]: '0' }, {}), [['setextradata', 'u', key, '0']]);
+  assert.deepEqual(extraDataSteps('u', {}, { [key]: '0', 'Nakhoda/DisksOnly/x': '1', 'VBoxInternal/Devices/x': '1' }), [
+    ['setextradata', 'u', key],
+  ]);
 });

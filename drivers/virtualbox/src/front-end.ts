@@ -1,6 +1,8 @@
 import { virtualBoxPrograms } from '@nakhoda/host';
 import type { Execution } from '@nakhoda/schema';
 
+import { isFlushKey } from './storage-plan.ts';
+
 /** Settings that let a VM run without VirtualBox's kernel driver. */
 const interpreterKeys = ['VBoxInternal/HM/FallbackToIEM', 'VBoxInternal/EM/IemExecutesAll'] as const;
 
@@ -22,12 +24,17 @@ export function modeExtraData(mode: Execution['mode']): Record<string, string> {
   return mode === 'interpreter' ? Object.fromEntries(interpreterKeys.map((key) => [key, '1'])) : {};
 }
 
-/** The calls of `VBoxManage setextradata` that the mode needs: a key without value is removed. */
-export function extraDataSteps(uuid: string, mode: Execution['mode'], present: Readonly<Record<string, string>>): string[][] {
-  return interpreterKeys.flatMap((key) => {
-    const wanted = mode === 'interpreter' ? '1' : undefined;
-    if (present[key] === wanted) return [];
-    return [['setextradata', uuid, key, ...(wanted === undefined ? [] : [wanted])]];
+/** The calls of `VBoxManage setextradata` that bring the keys that are this driver's in line: a key without value is removed. */
+export function extraDataSteps(
+  uuid: string,
+  wanted: Readonly<Record<string, string>>,
+  present: Readonly<Record<string, string>>,
+): string[][] {
+  const keys = new Set([...interpreterKeys, ...Object.keys(wanted), ...Object.keys(present).filter(isFlushKey)]);
+  return [...keys].flatMap((key) => {
+    const value = wanted[key];
+    if (present[key] === value) return [];
+    return [['setextradata', uuid, key, ...(value === undefined ? [] : [value])]];
   });
 }
 

@@ -3,12 +3,13 @@ import { test } from 'node:test';
 
 import { defaultDisk, defaultHardware, defaultNic, type MachineNic, type MachineSpec } from '@nakhoda/driver';
 
-import { modifyArgs, planControllers, planDrives, storageSteps } from './definition-plan.ts';
+import { modifyArgs } from './definition-plan.ts';
 import { modeExtraData } from './front-end.ts';
 import { hardwareSupport } from './hardware.ts';
 import { machineDocument } from './machine-document.ts';
 import { parseMachine } from './machine-file.ts';
 import { parseModifyFlags } from './modify-flags.ts';
+import { flushExtraData, planControllers, planDrives, storageSteps } from './storage-plan.ts';
 
 const uuid = '11111111-2222-3333-4444-555555555555';
 const support = hardwareSupport('interpreter');
@@ -27,18 +28,17 @@ const spec: MachineSpec = {
 };
 
 function documentOf(machine: MachineSpec, mode: 'interpreter' | 'hardware' = 'interpreter', more: string[] = []) {
-  const planned = planDrives(machine, mode);
+  const planned = planDrives(machine);
   return machineDocument({
     uuid,
     name: 'nakhoda-100',
     modifyArgs: [...modifyArgs(machine).slice(2), ...more],
-    controllers: planControllers(planned),
-    drives: planned.map(({ place, type, path }, index) => ({
-      place,
-      type,
-      medium: path === null ? null : { uuid: `${uuid}${index}`, path },
+    controllers: planControllers(machine),
+    drives: planned.map((plan, index) => ({
+      plan,
+      medium: plan.path === null ? null : { uuid: `${uuid}${index}`, path: plan.path },
     })),
-    extraData: modeExtraData(mode),
+    extraData: { ...modeExtraData(mode), ...flushExtraData(machine) },
     now: '2026-11-24T18:57:26.123Z',
   });
 }
@@ -71,7 +71,7 @@ test('the file says all that the driver plans: nothing is left for modifyvm, nor
   }));
   const disks = [0, 1, 2, 3].map((index) => {
     const own = { slot: `disk${index}`, path: `/srv/d${index}.vdi`, format: 'vdi' as const, sizeBytes: 1 };
-    return { ...own, ...defaultDisk(support) };
+    return { ...own, ...defaultDisk(support), bus: (['sata', 'scsi', 'nvme', 'ide'] as const)[index % 3] ?? 'ide', ssd: index > 1 };
   });
   const machines: MachineSpec[] = [spec, { ...spec, cdrom: null, disks: [] }, { ...spec, cores: 4, memoryMiB: 4096, nics, disks }];
   for (const machine of machines) {
@@ -80,7 +80,7 @@ test('the file says all that the driver plans: nothing is left for modifyvm, nor
       assert.deepEqual(rest, []);
       const observed = parseMachine(xml);
       const existingImages = new Map(machine.disks.map(({ path }) => [path, null]));
-      assert.deepEqual(storageSteps(machine, { observed, mode, existingImages }), []);
+      assert.deepEqual(storageSteps(machine, { observed, existingImages }), []);
       assert.deepEqual([observed?.cores, observed?.memoryMiB], [machine.cores, machine.memoryMiB]);
       assert.deepEqual(
         observed?.nics,
@@ -92,7 +92,10 @@ test('the file says all that the driver plans: nothing is left for modifyvm, nor
 
 test('what the file has no place for is left for modifyvm, as it was given', () => {
   const more = ['--firmware', 'efi64', '--nic2', 'nat', '--uart-mode3', 'disconnected', '--cpu-profile', 'host', '--nested-paging=on'];
-  assert.deepEqual(documentOf(spec, 'interpreter', more).rest, more);
+  const { xml, rest } = documentOf(spec, 'interpreter', more);
+  assert.deepEqual(rest, more);
+  assert.deepEqual(parseMachine(xml)?.nics, []);
+  assert.doesNotMatch(xml, /slot="-/);
 });
 
 test('names and paths are safe in XML', () => {

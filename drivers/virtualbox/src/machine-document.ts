@@ -1,13 +1,12 @@
 import { XMLBuilder } from 'fast-xml-parser';
 
-import type { Place } from './definition-plan.ts';
 import { parseModifyFlags } from './modify-flags.ts';
 import type { ModifyFlag } from './modify-flags.ts';
+import type { PlannedController, PlannedDrive } from './storage-plan.ts';
 
 /** A drive with what is in it; `uuid` is the medium's, null for an empty drive. */
 export interface DocumentDrive {
-  place: Place;
-  type: 'HardDisk' | 'DVD';
+  plan: PlannedDrive;
   medium: { uuid: string; path: string } | null;
 }
 
@@ -16,7 +15,7 @@ export interface DocumentOptions {
   name: string;
   /** The arguments of `modifyvm` that the machine is described by. */
   modifyArgs: readonly string[];
-  controllers: { name: string; type: 'PIIX4' | 'AHCI'; ports: number }[];
+  controllers: readonly PlannedController[];
   drives: readonly DocumentDrive[];
   extraData: Readonly<Record<string, string>>;
   /** ISO 8601. */
@@ -35,8 +34,9 @@ export interface MachineDocument {
  */
 const fixed = new Set([
   ...['--chipset piix3', '--ioapic on', '--x86-x2apic on', '--paravirt-provider kvm', '--rtc-use-utc on', '--firmware bios'],
+  ...['--tpm-type none', '--cpu-execution-cap 100'],
   ...['--firmware-logo-fade-in off', '--firmware-logo-fade-out off', '--firmware-logo-display-time 0', '--firmware-boot-menu disabled'],
-  ...['--boot1 dvd', '--boot2 disk', '--boot3 none', '--boot4 none', '--graphicscontroller vmsvga', '--vram 8'],
+  ...['--boot1 dvd', '--boot2 disk', '--boot3 none', '--boot4 none', '--graphicscontroller vmsvga'],
   ...['--mouse ps2', '--keyboard ps2', '--audio-enabled off', '--audio-driver none', '--usb-ohci off', '--usb-ehci off'],
   ...['--usb-xhci off', '--clipboard-mode disabled', '--drag-and-drop disabled', '--vrde off'],
 ]);
@@ -60,6 +60,7 @@ interface Nic {
 interface Draft {
   cpus: string;
   memory: string;
+  vram: string;
   description: string;
   uarts: Map<number, Uart>;
   nics: Map<number, Nic>;
@@ -71,7 +72,7 @@ interface Draft {
  * one call after the registration. Pure.
  */
 export function machineDocument(options: DocumentOptions): MachineDocument {
-  const draft: Draft = { cpus: '1', memory: '128', description: '', uarts: new Map(), nics: new Map() };
+  const draft: Draft = { cpus: '1', memory: '128', vram: '8', description: '', uarts: new Map(), nics: new Map() };
   const flags = parseModifyFlags(options.modifyArgs);
   const rest = flags.filter((flag) => !fixed.has([flag.flag, ...flag.values].join(' ')) && !take(draft, flag));
   return { xml: build(options, draft), rest: rest.flatMap(({ args }) => args) };
@@ -82,9 +83,11 @@ function take(draft: Draft, { flag, values }: ModifyFlag): boolean {
   const [first = '', second = ''] = values;
   if (flag === '--cpus') draft.cpus = first;
   else if (flag === '--memory') draft.memory = first;
+  else if (flag === '--vram') draft.vram = first;
   else if (flag === '--description') draft.description = first;
   else {
     const [, word = '', digits = ''] = /^--([a-z-]+?)-?(\d)$/.exec(flag) ?? [];
+    if (word === '') return false;
     const number = Number(digits);
     if (word.startsWith('uart')) return takeUart(at(draft.uarts, number, { base: '', irq: '', path: '' }), word, first, second);
     const empty = { kind: 'none', cable: true, driver: '', bridge: '', mac: '', properties: new Map() };
@@ -128,6 +131,8 @@ function takeNic(nic: Nic, word: string, value: string): boolean {
     case 'cable-connected':
       nic.cable = value === 'on';
       return true;
+    case 'nic-boot-prio':
+      return value === '0';
     case 'nic-type':
       return value === '82540EM';
     default:
@@ -145,7 +150,7 @@ const builder = new XMLBuilder({
 
 function build(options: DocumentOptions, draft: Draft): string {
   const { uuid, name, drives, controllers, extraData, now } = options;
-  const media = (type: DocumentDrive['type']) => drives.filter((drive) => drive.type === type).flatMap(({ medium }) => medium ?? []);
+  const media = (type: PlannedDrive['type']) => drives.filter(({ plan }) => plan.type === type).flatMap(({ medium }) => medium ?? []);
   return builder.build({
     '?xml': { '@version': '1.0' },
     'VirtualBox': {
@@ -177,7 +182,7 @@ function build(options: DocumentOptions, draft: Draft): string {
           Boot: {
             Order: ['DVD', 'HardDisk', 'None', 'None'].map((device, index) => ({ '@position': String(index + 1), '@device': device })),
           },
-          Display: { '@controller': 'VMSVGA' },
+          Display: { '@controller': 'VMSVGA', '@VRAMSize': draft.vram },
           Firmware: {},
           BIOS: {
             IOAPIC: { '@enabled': 'true' },
@@ -201,13 +206,13 @@ function build(options: DocumentOptions, draft: Draft): string {
           AudioAdapter: { '@driver': 'Null' },
           Clipboard: {},
           StorageControllers: {
-            StorageController: controllers.map((controller) => ({
-              '@name': controller.name,
-              '@type': controller.type,
-              '@PortCount': String(controller.ports),
-              '@useHostIOCache': String(controller.type === 'PIIX4'),
+            StorageController: controllers.map(({ kind, ports, hostIoCache }) => ({
+              '@name': kind.name,
+              '@type': kind.type,
+              '@PortCount': String(ports),
+              '@useHostIOCache': String(hostIoCache),
               '@Bootable': 'true',
-              'AttachedDevice': drives.filter(({ place }) => place.controller === controller.name).map(attachedDevice),
+              'AttachedDevice': drives.filter(({ plan }) => plan.place.controller === kind.name).map(attachedDevice),
             })),
           },
           RTC: { '@localOrUTC': 'UTC' },
@@ -239,11 +244,14 @@ function adapter([number, nic]: [number, Nic]): object {
   };
 }
 
-function attachedDevice({ place, type, medium }: DocumentDrive): object {
+function attachedDevice({ plan, medium }: DocumentDrive): object {
+  const { place, type, discard, nonrotational, hotpluggable } = plan;
   return {
     ...(type === 'DVD' ? { '@passthrough': 'false' } : {}),
+    ...(nonrotational ? { '@nonrotational': 'true' } : {}),
+    ...(discard ? { '@discard': 'true' } : {}),
     '@type': type,
-    '@hotpluggable': 'false',
+    '@hotpluggable': String(hotpluggable),
     '@port': String(place.port),
     '@device': String(place.device),
     ...(medium === null ? {} : { Image: { '@uuid': `{${medium.uuid}}` } }),

@@ -40,11 +40,10 @@ test('a machine file tells the snapshot tree, with descriptions of several lines
   assert.equal(machine?.currentSnapshotUuid, third?.uuid);
 });
 
+const plain = { discard: false, nonrotational: false, hotpluggable: false, bandwidthGroup: null };
+
 test('a machine file tells its drives, each with the image at the bottom of its chain', () => {
-  assert.deepEqual(
-    machine?.controllers.map(({ name }) => name),
-    ['ide'],
-  );
+  assert.deepEqual(machine?.controllers, [{ name: 'ide', ports: 2, hostIoCache: true }]);
   assert.deepEqual(machine.attachments, [
     {
       controller: 'ide',
@@ -53,6 +52,7 @@ test('a machine file tells its drives, each with the image at the bottom of its 
       type: 'HardDisk',
       mediumUuid: '51371eac-c31b-444b-b677-cbbf48485d0d',
       baseLocation: '/tmp/nakhoda-data/images/100/disk0.vdi',
+      ...plain,
     },
     {
       controller: 'ide',
@@ -61,8 +61,26 @@ test('a machine file tells its drives, each with the image at the bottom of its 
       type: 'DVD',
       mediumUuid: 'c61eb6b8-93c6-4c68-94a0-c685ec135cb5',
       baseLocation: '/tmp/nakhoda-data/tiny.iso',
+      ...plain,
     },
   ]);
+});
+
+test('a machine file tells what drives are like, and their limits', () => {
+  // Written by VirtualBox 7.2.22.
+  const drive =
+    '<AttachedDevice nonrotational="true" discard="true" type="HardDisk" hotpluggable="true" port="3" device="0" bandwidthGroup="disk3"/>';
+  const controller = `<StorageController name="sata" type="AHCI" PortCount="10" useHostIOCache="false">${drive}</StorageController>`;
+  const groups = '<IO><BandwidthGroups><BandwidthGroup name="disk3" type="Disk" maxBytesPerSec="1000000"/></BandwidthGroups></IO>';
+  const file = `<VirtualBox><Machine uuid="{AB}" name="x"><Hardware>${groups}<StorageControllers>${controller}</StorageControllers></Hardware></Machine></VirtualBox>`;
+  const found = parseMachine(file);
+  assert.deepEqual(found?.controllers, [{ name: 'sata', ports: 10, hostIoCache: false }]);
+  assert.deepEqual(found.bandwidthGroups, [{ name: 'disk3', bytesPerSecond: 1_000_000 }]);
+  const [attachment] = found.attachments;
+  assert.deepEqual(
+    [attachment?.discard, attachment?.nonrotational, attachment?.hotpluggable, attachment?.bandwidthGroup],
+    [true, true, true, 'disk3'],
+  );
 });
 
 test('an empty machine, a saved state, and what is no machine', () => {

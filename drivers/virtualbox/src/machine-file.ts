@@ -21,6 +21,10 @@ export interface ObservedAttachment {
   mediumUuid: string | null;
   /** Location of the image that a chain of differencing images grows from, as VirtualBox wrote it: absolute or relative to the machine's folder. */
   baseLocation: string | null;
+  discard: boolean;
+  nonrotational: boolean;
+  hotpluggable: boolean;
+  bandwidthGroup: string | null;
 }
 
 /** A NIC that is switched on. */
@@ -47,7 +51,8 @@ export interface ObservedMachine {
   currentSnapshotUuid: string | null;
   /** Parents before children, each level oldest first. */
   snapshots: ObservedSnapshot[];
-  controllers: { name: string; ports: number }[];
+  controllers: { name: string; ports: number; hostIoCache: boolean }[];
+  bandwidthGroups: { name: string; bytesPerSecond: number }[];
   attachments: ObservedAttachment[];
   extraData: Record<string, string>;
 }
@@ -134,6 +139,11 @@ export function parseMachine(xml: string): ObservedMachine | null {
     controllers: controllers.map((controller) => ({
       name: attribute(controller, 'name') ?? '',
       ports: Number(attribute(controller, 'PortCount')),
+      hostIoCache: attribute(controller, 'useHostIOCache') === 'true',
+    })),
+    bandwidthGroups: children(child(child(hardware, 'IO'), 'BandwidthGroups'), 'BandwidthGroup').map((group) => ({
+      name: attribute(group, 'name') ?? '',
+      bytesPerSecond: Number(attribute(group, 'maxBytesPerSec')),
     })),
     attachments: controllers.flatMap((controller) => parseAttachments(controller, bases)),
     extraData: parseExtraData(machine),
@@ -194,6 +204,10 @@ function parseAttachments(controller: XmlNode, bases: ReadonlyMap<string, string
         type,
         mediumUuid,
         baseLocation: mediumUuid === null ? null : (bases.get(mediumUuid) ?? null),
+        discard: attribute(device, 'discard') === 'true',
+        nonrotational: attribute(device, 'nonrotational') === 'true',
+        hotpluggable: attribute(device, 'hotpluggable') === 'true',
+        bandwidthGroup: attribute(device, 'bandwidthGroup') ?? null,
       },
     ];
   });

@@ -27,7 +27,9 @@ const spec: MachineSpec = {
 };
 
 test("a cloud-init drive's image is one of its CD images", () => {
-  const drive = { controller: 'ide', port: 1, device: 1, type: 'DVD' as const, mediumUuid: null, baseLocation: '/tmp/ci.iso' };
+  const [first] = observed.attachments;
+  assert.ok(first);
+  const drive = { ...first, port: 1, device: 1, type: 'DVD' as const, mediumUuid: null, baseLocation: '/tmp/ci.iso' };
   const there = { ...observed, attachments: [...observed.attachments, drive] };
   assert.deepEqual(outsideChanges({ ...spec, cloudInit: '/tmp/ci.iso' }, there), []);
   assert.equal(outsideChanges(spec, there).length, 1);

@@ -7,7 +7,8 @@ import { defaultDisk, defaultNic, type MachineSpec } from '@nakhoda/driver';
 import { isRequired, machineSpec, testContext } from '@nakhoda/driver/contract';
 import { findTinyIso } from '@nakhoda/host';
 
-import { createStep, modifyArgs, storageSteps } from './definition-plan.ts';
+import { createStep, modifyArgs } from './definition-plan.ts';
+import { storageSteps } from './storage-plan.ts';
 import { hardwareSupport } from './hardware.ts';
 import { parseMachine } from './machine-file.ts';
 import { machineFilePath } from './register.ts';
@@ -28,7 +29,7 @@ async function makeStepByStep(spec: MachineSpec): Promise<void> {
   await host.vboxManage(createStep(spec, `nakhoda-${spec.vmid}`).args);
   await host.vboxManage(modifyArgs(spec));
   const observed = parseMachine(await readFile(machineFilePath(spec), 'utf8'));
-  for (const { args } of storageSteps(spec, { observed, mode: 'interpreter', existingImages: new Map() })) await host.vboxManage(args);
+  for (const { args } of storageSteps(spec, { observed, existingImages: new Map() })) await host.vboxManage(args);
 }
 
 /** The file as VirtualBox writes it, without what differs between two machines anyhow. */
@@ -67,7 +68,14 @@ test('one registration gives the machine that a dozen calls give', { timeout: 30
   const disks = (vmid: number) =>
     [0, 1, 2, 3].map((index) => {
       const path = join(host.folder, 'images', String(vmid), `disk${index}.vdi`);
-      return { slot: `disk${index}`, path, format: 'vdi' as const, sizeBytes: 1_000_000_001, ...defaultDisk(support) };
+      return {
+        slot: `disk${index}`,
+        path,
+        format: 'vdi' as const,
+        sizeBytes: 1_000_000_001,
+        ...defaultDisk(support),
+        bus: 'sata' as const,
+      };
     });
   const tunnel = { kind: 'udp-tunnel', localPort: 40_001, peerPort: 40_002 } as const;
   const nics = [

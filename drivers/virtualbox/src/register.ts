@@ -6,14 +6,15 @@ import type { MachineSpec } from '@nakhoda/driver';
 import { writeFileAtomic } from '@nakhoda/host';
 import { NakhodaError } from '@nakhoda/schema';
 
-import { createStep, modifyArgs, planControllers, planDrives } from './definition-plan.ts';
-import type { PlannedDrive } from './definition-plan.ts';
+import { createStep, modifyArgs } from './definition-plan.ts';
 import { modeExtraData } from './front-end.ts';
 import { needExecution } from './host-facts.ts';
 import { machineDocument } from './machine-document.ts';
 import type { DocumentDrive } from './machine-document.ts';
 import { machineName } from './machines.ts';
 import type { Parts } from './parts.ts';
+import { flushExtraData, planControllers, planDrives } from './storage-plan.ts';
+import type { PlannedDrive } from './storage-plan.ts';
 import { canWriteVdi, readVdiUuid, writeVdi } from './vdi-image.ts';
 import { mediaLane, vmLane } from './vboxmanage.ts';
 
@@ -33,7 +34,7 @@ export function machineFilePath(spec: Pick<MachineSpec, 'vmid' | 'directory'>): 
  */
 export async function register(parts: Parts, signal: AbortSignal, spec: MachineSpec, made: string[]): Promise<string[] | null> {
   const { mode } = needExecution(parts.hostFacts());
-  const planned = planDrives(spec, mode);
+  const planned = planDrives(spec);
   const drives: (DocumentDrive | null)[] = [];
   // One after the other: when one fails, no other is still being made behind the undoing's back.
   for (const drive of planned) drives.push(await documentDrive(parts, spec, drive, made));
@@ -42,10 +43,10 @@ export async function register(parts: Parts, signal: AbortSignal, spec: MachineS
     uuid: spec.uuid,
     name: machineName(spec.vmid),
     modifyArgs: args.slice(2),
-    controllers: planControllers(planned),
+    controllers: planControllers(spec),
     // What cannot be written here is attached after the registration.
     drives: drives.filter((drive) => drive !== null),
-    extraData: modeExtraData(mode),
+    extraData: { ...modeExtraData(mode), ...flushExtraData(spec) },
     now: new Date().toISOString(),
   });
   const path = machineFilePath(spec);
@@ -70,11 +71,11 @@ export async function register(parts: Parts, signal: AbortSignal, spec: MachineS
 
 /** The drive with its medium's UUID; null for a medium whose UUID is not known here. */
 async function documentDrive(parts: Parts, spec: MachineSpec, drive: PlannedDrive, made: string[]): Promise<DocumentDrive | null> {
-  const { place, type, path } = drive;
-  if (path === null) return { place, type, medium: null };
+  const { type, path } = drive;
+  if (path === null) return { plan: drive, medium: null };
   // An ISO image that is not there is refused by VirtualBox when it is attached.
   const uuid = type === 'DVD' ? (await exists(path)) && (await imageUuid(parts, path)) : await diskUuid(spec, path, made);
-  return uuid === null || uuid === false ? null : { place, type, medium: { uuid, path } };
+  return uuid === null || uuid === false ? null : { plan: drive, medium: { uuid, path } };
 }
 
 async function diskUuid(spec: MachineSpec, path: string, made: string[]): Promise<string | null> {

@@ -11,7 +11,7 @@ import { clearRun } from './clear-run.ts';
 import { agentSocket, serialSocket } from './definition-plan.ts';
 import { alignNics } from './define.ts';
 import { startDisplay } from './display.ts';
-import { extraDataSteps, frontEndCommand, globalSettingSteps } from './front-end.ts';
+import { extraDataSteps, frontEndCommand, globalSettingSteps, modeExtraData } from './front-end.ts';
 import { needExecution, xvfbProgram } from './host-facts.ts';
 import type { KnownMachine } from './machines.ts';
 import type { Parts } from './parts.ts';
@@ -19,6 +19,7 @@ import { runPaths } from './run-paths.ts';
 import { writeRunFile } from './run-record.ts';
 import type { RunRecord } from './run-record.ts';
 import { findServiceComplaint } from './service-log.ts';
+import { flushExtraData } from './storage-plan.ts';
 import { mediaLane, vmLane } from './vboxmanage.ts';
 
 /** Longest time from the front end's start until the guest's processors run. Loading saved memory is part of it. */
@@ -118,7 +119,8 @@ async function prepare(parts: Parts, ctx: DriverContext, machine: KnownMachine):
   const execution = needExecution(parts.hostFacts());
   const globalSteps = globalSettingSteps(await parts.machines.globalExtraData());
   for (const step of globalSteps) await parts.vbox.run(step, { lanes: [mediaLane], signal: ctx.signal });
-  for (const step of extraDataSteps(machine.uuid, execution.mode, machine.observed?.extraData ?? {})) {
+  const wanted = { ...modeExtraData(execution.mode), ...flushExtraData(machine.spec) };
+  for (const step of extraDataSteps(machine.uuid, wanted, machine.observed?.extraData ?? {})) {
     await parts.vbox.run(step, { lanes: [vmLane(machine.vmid)], signal: ctx.signal });
   }
   await alignNics(parts, ctx.signal, machine.spec);

@@ -69,6 +69,28 @@ const bad: [string, Partial<MachineSpec>, string[]][] = [
 ];
 for (const [title, change, expected] of bad) test(`a bad spec: ${title}`, () => assert.deepEqual(fields(change), expected));
 
+const more = (slot: string, change: object): MachineSpec['disks'][number] => ({
+  ...disk,
+  slot,
+  path: `/srv/images/100/${slot}.vdi`,
+  ...change,
+});
+const combinations: [string, Partial<MachineSpec>, string[]][] = [
+  ['a third disk on IDE', { disks: [disk, more('disk2', {})] }, []],
+  ['a third disk on IDE beside a cloud-init drive', { cloudInit: '/srv/ci.iso', disks: [disk, more('disk2', {})] }, ['disks.1.bus']],
+  ['a fourth disk on IDE', { disks: [disk, more('disk3', {})] }, ['disks.1.bus']],
+  ['two ways with the cache on one controller', { disks: [disk, more('disk1', { cache: 'none' })] }, ['disks.1.cache']],
+  ['two ways with the cache on two controllers', { disks: [disk, more('disk1', { bus: 'sata', cache: 'none' })] }, []],
+  ['a limit behind the cache of the host', { disks: [more('disk0', { mbpsLimit: 5 })] }, ['disks.0.mbpsLimit']],
+  ['a limit past the cache of the host', { disks: [more('disk0', { mbpsLimit: 5, cache: 'none' })] }, []],
+  ['operations a second', { disks: [more('disk0', { iopsLimit: 5 })] }, ['disks.0.iopsLimit']],
+  ['virtio-blk', { disks: [more('disk0', { bus: 'virtio' })] }, ['disks.0.bus']],
+  ['UEFI in the interpreter', { firmware: 'uefi' }, ['firmware']],
+  ['a processor limit in the interpreter', { cpuLimit: 0.5 }, ['cpuLimit']],
+  ['a balloon', { balloonMiB: 64 }, ['balloonMiB']],
+];
+for (const [title, change, expected] of combinations) test(`hardware: ${title}`, () => assert.deepEqual(fields(change), expected));
+
 test("an interface's name cannot smuggle anything", () => {
   for (const name of ['-x', 'a b', 'x'.repeat(16), '']) {
     assert.deepEqual(fields(attached({ kind: 'bridged', interface: name }), hardware), ['nics.0.attachment'], name);

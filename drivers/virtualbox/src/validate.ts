@@ -1,7 +1,9 @@
 import { type MachineNic, type MachineSpec, type SpecProblem, specProblems } from '@nakhoda/driver';
 import type { Capabilities } from '@nakhoda/schema';
 
-import { agentSocket, nicSlots, serialSocket } from './definition-plan.ts';
+import { agentSocket, serialSocket } from './definition-plan.ts';
+import { hardwareChecks } from './hardware-checks.ts';
+import { nicSlots } from './nic-plan.ts';
 
 /** VirtualBox's smallest VDI is one block. */
 const minDiskBytes = 1024 * 1024;
@@ -18,6 +20,7 @@ export function validateSpec(spec: MachineSpec, capabilities: Capabilities): Spe
         : problem,
     ),
     ...spec.nics.flatMap((nic, index) => nicProblems(`nics.${index}`, nic)),
+    ...hardwareChecks(spec),
   ];
 }
 

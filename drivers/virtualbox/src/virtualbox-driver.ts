@@ -12,6 +12,7 @@ import { createGuest, createSerial } from './guest.ts';
 import { waitForFormerCalls } from './former-calls.ts';
 import { readHostFacts } from './host-facts.ts';
 import type { HostFacts } from './host-facts.ts';
+import { createHotplug } from './hotplug.ts';
 import { KeyedQueue } from './keyed-queue.ts';
 import { Machines } from './machines.ts';
 import { Observation } from './observation.ts';
@@ -111,6 +112,7 @@ export function createVirtualBoxDriver(options: VirtualBoxDriverOptions): Driver
     pause: createPause(parts, oneAtATime),
     reset: createReset(parts, oneAtATime),
     suspend: createSuspend(parts, oneAtATime),
+    hotplug: createHotplug(parts, oneAtATime),
     snapshots: createSnapshots(parts),
     serial: createSerial(parts),
     guest: createGuest(parts),

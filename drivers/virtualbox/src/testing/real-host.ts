@@ -6,6 +6,7 @@ import type { Driver } from '@nakhoda/driver';
 import { cacheFolder, exec, findVirtualBoxRuntime, runtimeArgv, virtualBoxPrograms, waitFor } from '@nakhoda/host';
 import type { VirtualBoxRuntime } from '@nakhoda/host';
 
+import type { HostFacts } from '../host-facts.ts';
 import { createVirtualBoxDriver, programEnvironment } from '../virtualbox-driver.ts';
 
 /** A data folder of a test's own, with the real VirtualBox. */
@@ -14,7 +15,7 @@ export interface RealHost {
   userHome: string;
   runtime: VirtualBoxRuntime | null;
   /** A fresh driver on the same data folder each time. */
-  makeDriver(options?: { callTimeoutMs?: number; log?: (line: string) => void }): Driver;
+  makeDriver(options?: { callTimeoutMs?: number; log?: (line: string) => void; hostFacts?: () => HostFacts }): Driver;
   /** The full command for a program of the run time, and the environment that it needs. */
   command(program: string, args: readonly string[]): string[];
   programEnvironment(): Record<string, string>;

@@ -1,6 +1,6 @@
 import type { HypervisorId } from '@nakhoda/schema';
 
-import type { Driver, MachineSpec, NicAttachment } from '../driver.ts';
+import type { Driver, MachineDisk, MachineSpec, NicAttachment } from '../driver.ts';
 
 /** How long this hypervisor may take on the slowest host it is tested on. All in seconds. */
 export interface ContractLimits {
@@ -40,6 +40,8 @@ export interface ContractHarness {
   cores?: number;
   /** What the first NIC of `spec()` is attached to, where that gives it a link. Default: it has none, and links are not tried. */
   cable?: NicAttachment;
+  /** What a disk has to be like to come while the guest runs, other than by default. */
+  hotplugDisk?: Partial<Pick<MachineDisk, 'bus' | 'cache' | 'discard'>>;
 }
 
 export interface DriverContractOptions {

@@ -59,7 +59,8 @@ async function disks(t: TestContext, bench: Bench, facet: HotplugFacet, grows: b
     const before = await names(bench, '/sys/block');
     const format = capabilities.diskFormat;
     const path = join(bench.spec.directory, `disk7.${format}`);
-    const disk: MachineDisk = { slot: 'disk7', path, format, sizeBytes: 32 * mebibyte, ...defaultDisk(capabilities.hardware) };
+    const kind = { ...defaultDisk(capabilities.hardware), ...bench.harness.hotplugDisk };
+    const disk: MachineDisk = { slot: 'disk7', path, format, sizeBytes: 32 * mebibyte, ...kind };
     const withDisk = (sizeBytes: number): Partial<MachineSpec> => ({ disks: [...bench.spec.disks, { ...disk, sizeBytes }] });
     assert.deepEqual(await change(bench, facet, withDisk(disk.sizeBytes)), []);
     assert.deepEqual(await change(bench, facet, withDisk(disk.sizeBytes)), [], 'the second time');
