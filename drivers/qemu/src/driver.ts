@@ -82,7 +82,8 @@ export function createQemuDriver(options: QemuDriverOptions): Driver {
     pause: true,
     reset: true,
     suspend: true,
-    hotplug: ['disks', 'nics', 'cdrom', 'linkUp', 'diskSize', 'diskLimits', 'cores'],
+    // Under TCG processors come, but do not go: see plan-change.ts.
+    hotplug: ['disks', 'nics', 'cdrom', 'linkUp', 'diskSize', 'diskLimits', ...(host.accelerator === 'kvm' ? ['cores'] : [])],
     hardware: hardwareSupport(host),
     maxCores: Math.min(mostProcessors, Math.max(availableParallelism() * 4, 4)),
     minMemoryMiB: 16,

@@ -43,7 +43,9 @@ export function createHotplugFacet(
         // A CD that comes must be readable, and an image that was there before must be the VM's.
         await environment.confinement.prepare(spec);
         const change: Change = { environment, ctx, machine, qmp };
-        const plan = planChange(machine.spec, spec, layeredSlots(await readSnapshots(machine.spec)));
+        const layered = layeredSlots(await readSnapshots(machine.spec));
+        const translated = machine.boot?.kind === 'run' && machine.boot.execution.mode === 'tcg';
+        const plan = planChange(machine.spec, spec, { layered, translated });
         const pending = [...plan.pending];
         for (const step of plan.steps) {
           ctx.signal.throwIfAborted();
