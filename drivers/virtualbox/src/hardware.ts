@@ -8,7 +8,7 @@ const reasons: Record<string, string> = {
   balloonMiB: "VirtualBox's balloon works by the Guest Additions in the guest, whose state Nakhoda cannot see.",
   diskBus: 'VirtualBox has no virtio-blk; scsi is its virtio-scsi.',
   diskCache: "VirtualBox uses the host's cache or goes past it, and passes flushes on or ignores them; it knows no other way.",
-  discard: "VirtualBox gives nothing back: with its own discard on, its service crashes when a running VM's snapshot is taken.",
+  discard: 'It is not offered: whether VirtualBox really gives back what the guest trims was not measured.',
   iopsLimit: 'VirtualBox limits bytes a second, not operations.',
   nicModel: 'VirtualBox has no such card.',
   display: 'VirtualBox has VBoxVGA (std), VMSVGA (vmware), or none.',

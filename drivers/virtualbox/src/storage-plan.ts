@@ -12,10 +12,7 @@ export interface PlannedDrive {
   place: Place;
   type: ObservedAttachment['type'];
   path: string | null;
-  /**
-   * What the guest trims is given back to the host. Never: with it on, VBoxSVC 7.2.22 crashed in 4 of 6 snapshots of a
-   * running VM, without it in none of 3 (decision 0012).
-   */
+  /** What the guest trims is given back to the host. Never, as yet: see decision 0012. */
   discard: boolean;
   /** The guest is told that it is no rotating disk. */
   nonrotational: boolean;
