@@ -2,16 +2,15 @@ import type { MachineSpec } from '@nakhoda/driver';
 
 /** Features that QEMU's `qemu64` lacks of the levels of the x86-64 psABI; qemu64 has CMPXCHG16B and LAHF of level 2 already. */
 const level2 = ['popcnt', 'pni', 'sse4.1', 'sse4.2', 'ssse3'];
-const level3 = [...level2, 'aes', 'avx', 'avx2', 'bmi1', 'bmi2', 'f16c', 'fma', 'abm', 'movbe', 'xsave'];
 
 /**
  * Processors that QEMU has no name for, by the features that are added to `qemu64`. The names and most of the lists are
- * those of Proxmox VE (PVE/QemuServer/CPUConfig.pm), so that a VM may come from there.
+ * those of Proxmox VE (PVE/QemuServer/CPUConfig.pm), so that a VM may come from there. Its x86-64-v3 is left out: the
+ * tiny guest did not boot on it under TCG (7.2.22), and why is not known.
  */
 export const levelModels: Readonly<Record<string, readonly string[]>> = {
   'x86-64-v2': level2,
   'x86-64-v2-AES': [...level2, 'aes'],
-  'x86-64-v3': level3,
 };
 
 /**
