@@ -159,6 +159,8 @@ for (const vm of hypervisors) {
 test('a QEMU that hangs is told as such within its time, and holds up nobody', async () => {
   const { pid } = await show('qemu');
   assert.ok(pid);
+  // What the tests before left behind is gone when the other VM's screen has been seen once.
+  (await view('virtualbox')).close();
   process.kill(pid, 'SIGSTOP');
   try {
     const begun = performance.now();
@@ -169,10 +171,14 @@ test('a QEMU that hangs is told as such within its time, and holds up nobody', a
       assert.rejects(daemon.client.download('vm.screenshot', { params: { vm: 'qemu' } }), hung),
       assert.rejects(daemon.client.call('vm.keys', { params: { vm: 'qemu' }, body: { keys: ['a'] } }), hung),
     ];
+    let answered = false;
+    const answers = Promise.all(asked).finally(() => {
+      answered = true;
+    });
     const viewer = await view('virtualbox');
     viewer.close();
-    assert.ok(performance.now() - begun < 5000, 'the other VM was not held up');
-    await Promise.all(asked);
+    assert.ok(!answered, 'the other VM was held up until the requests to the hung one were answered');
+    await answers;
     assert.ok(performance.now() - begun < 20_000, `after ${Math.round(performance.now() - begun)} ms`);
   } finally {
     process.kill(pid, 'SIGCONT');

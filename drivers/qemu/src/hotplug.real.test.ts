@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
@@ -103,7 +104,8 @@ test(
     await bench.booted();
     const facts = 'ls /sys/block /sys/class/net; cat /sys/block/sr0/size';
     const before = await bench.shell(facts);
-    const refused = { ...newDisk(bench, 'disk1', 'virtio'), path: bench.spec.cdrom ?? '' };
+    const refused = newDisk(bench, 'disk1', 'virtio');
+    await writeFile(refused.path, 'neither an image nor empty');
     const nic: MachineNic = { ...newNic('net1'), attachment: { kind: 'tap', tap: 'nk-none' } };
     const pending = await bench.change({
       cdrom: join(bench.spec.directory, 'none.iso'),
@@ -113,6 +115,7 @@ test(
     assert.deepEqual(pending.toSorted(), ['cdrom', 'disks.disk1', 'nics.net1']);
     assert.equal(await bench.shell(facts), before);
     await bench.driver.define(bench.ctx, { spec: bench.spec });
+    await rm(refused.path);
 
     // An empty drive, and the CD again.
     const { cdrom } = bench.spec;

@@ -6,7 +6,7 @@ import { extraDataSteps, frontEndCommand, globalSettingSteps, modeExtraData } fr
 test('the interpreter runs in VirtualBoxVM on a display, hardware virtualization in VBoxHeadless', () => {
   assert.deepEqual(frontEndCommand('u', 'interpreter'), {
     program: '/usr/lib/virtualbox/VirtualBoxVM',
-    args: ['--startvm', 'u', '--driverless', '--execute-all-in-iem'],
+    args: ['--startvm', 'u', '--driverless', '--execute-all-in-iem', '--fullscreen'],
     needsDisplay: true,
   });
   assert.deepEqual(frontEndCommand('u', 'hardware'), {

@@ -9,10 +9,14 @@ const interpreterKeys = ['VBoxInternal/HM/FallbackToIEM', 'VBoxInternal/EM/IemEx
 /** Settings of VirtualBox as a whole: nobody sits before the display to answer its questions. */
 export const globalSettings: Record<string, string> = { 'GUI/SuppressMessages': 'all' };
 
-/** The program that a VM runs in, and its arguments. */
+/**
+ * The program that a VM runs in, and its arguments. In a window the front end saves its place in the machine's file 0.3 s
+ * after every change of the guest's resolution (UIMachineWindowNormal, timer 300 ms). Where that falls into a live
+ * snapshot, VBoxSVC 7.2.22 dies in `TakeSnap` and takes the guest with it, so the front end has no window to place.
+ */
 export function frontEndCommand(uuid: string, mode: Execution['mode']): { program: string; args: string[]; needsDisplay: boolean } {
   if (mode === 'interpreter') {
-    const args = ['--startvm', uuid, '--driverless', '--execute-all-in-iem'];
+    const args = ['--startvm', uuid, '--driverless', '--execute-all-in-iem', '--fullscreen'];
     return { program: `${virtualBoxPrograms}/VirtualBoxVM`, args, needsDisplay: true };
   }
   // Not run for real yet: it needs a host with VT-x or AMD-V and vboxdrv.
