@@ -12,6 +12,7 @@ import {
 /** It gives whatever there is a name for: nothing of it is real. */
 export const fakeCapabilities: Capabilities = {
   snapshots: { live: true, memory: true, deleteWithChildren: true },
+  clones: true,
   serial: true,
   guest: { exec: true, files: true },
   display: { vnc: { allowed: true }, screenshot: { allowed: true }, keyboard: { allowed: true } },

@@ -14,6 +14,7 @@ import {
 import { NakhodaError } from '@nakhoda/schema';
 
 import { fakeCapabilities } from './fake-capabilities.ts';
+import { fakeClone } from './fake-clone.ts';
 import { FakeCore } from './fake-core.ts';
 import { fakeKeyboard, fakeScreen, fakeVnc } from './fake-display.ts';
 import { deleteDisks, makeDisks } from './fake-disks.ts';
@@ -61,6 +62,7 @@ export function createFakeDriver(options: FakeDriverOptions = {}): FakeDriver {
   return {
     id: 'fake',
     snapshots: fakeSnapshots(core),
+    clone: fakeClone(core),
     pause: fakePause(core),
     reset: fakeReset(core),
     suspend: fakeSuspend(core),

@@ -8,6 +8,7 @@ export type FakeCall =
   | 'list'
   | 'inspect'
   | 'define'
+  | 'clone'
   | 'undefine'
   | 'start'
   | 'stop'

@@ -59,7 +59,7 @@ export function fakeSnapshots(core: FakeCore): SnapshotFacet {
     async rollback(ctx, { vmid, name }) {
       await core.enter('snapshots.rollback', ctx);
       const machine = core.machines.get(vmid);
-      const snapshot = find(machine, name);
+      const snapshot = findSnapshot(machine, name);
       core.endRun(machine);
       powerOff(machine);
       machine.disk = structuredClone(snapshot.disk);
@@ -76,7 +76,7 @@ export function fakeSnapshots(core: FakeCore): SnapshotFacet {
     async delete(ctx, { vmid, name }) {
       await core.enter('snapshots.delete', ctx);
       const machine = core.machines.get(vmid);
-      const { parent } = find(machine, name);
+      const { parent } = findSnapshot(machine, name);
       machine.snapshots = machine.snapshots.filter((snapshot) => snapshot.name !== name);
       for (const snapshot of machine.snapshots) if (snapshot.parent === name) snapshot.parent = parent;
       if (machine.currentSnapshot === name) machine.currentSnapshot = parent;
@@ -85,7 +85,8 @@ export function fakeSnapshots(core: FakeCore): SnapshotFacet {
   };
 }
 
-function find(machine: FakeMachine, name: string): FakeSnapshot {
+/** @throws NakhodaError `snapshot.not-found` */
+export function findSnapshot(machine: FakeMachine, name: string): FakeSnapshot {
   const snapshot = machine.snapshots.find((candidate) => candidate.name === name);
   if (snapshot) return snapshot;
   throw new NakhodaError('snapshot.not-found', {

@@ -74,6 +74,7 @@ export function createQemuDriver(options: QemuDriverOptions): Driver {
   };
   const capabilities = (): Capabilities => ({
     snapshots: { live: true, memory: true, deleteWithChildren: true },
+    clones: false,
     serial: true,
     guest: { exec: true, files: true },
     display: { vnc: { allowed: true }, screenshot: { allowed: true }, keyboard: { allowed: true } },

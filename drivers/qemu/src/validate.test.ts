@@ -8,6 +8,7 @@ import { validateSpec } from './validate.ts';
 
 const capabilities: Capabilities = {
   snapshots: null,
+  clones: false,
   serial: true,
   guest: null,
   display: { vnc: { allowed: false }, screenshot: { allowed: false }, keyboard: { allowed: false } },

@@ -10,6 +10,7 @@ import { validateSpec } from './validate.ts';
 const support = hardwareSupport('interpreter');
 const interpreter: Capabilities = {
   snapshots: null,
+  clones: false,
   serial: true,
   guest: null,
   display: { vnc: { allowed: false }, screenshot: { allowed: false }, keyboard: { allowed: false } },

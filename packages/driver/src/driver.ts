@@ -187,6 +187,7 @@ export interface Driver {
   readonly suspend?: SuspendFacet;
   readonly hotplug?: HotplugFacet;
   readonly snapshots?: SnapshotFacet;
+  readonly clone?: (ctx: DriverContext, options: CloneOptions) => Promise<void>;
   readonly serial?: SerialFacet;
   readonly guest?: GuestFacet;
   /** May come and go while the driver is open. */
@@ -222,6 +223,28 @@ export interface HotplugFacet {
    * @throws NakhodaError `vm.wrong-state` when it does not run; `vm.spec-invalid`
    */
   change(ctx: DriverContext, options: { spec: MachineSpec }): Promise<{ pending: { field: string; reason: string }[] }>;
+}
+
+/**
+ * Makes the disks of a machine that is to be out of another's: each holds what the disk in the same slot of the source
+ * holds in a snapshot, or now; so do the variables of UEFI and the TPM. `define` of the same spec then takes them as they
+ * are, and until then `undefine` removes whatever there is. The source and its snapshots stay as they are, and it may run:
+ * then all its disks are copied as of one instant, as a loss of power would leave them. Idempotent: what an attempt
+ * before has left is made anew. Memory is never taken along.
+ */
+export interface CloneOptions {
+  source: number;
+  /** A snapshot of the source's, or null for what its disks hold now. */
+  snapshot: string | null;
+  /**
+   * The new disks hold only what differs from the source's images, which must not change for as long as there are
+   * such disks. The caller sees to that: no snapshot from this one up to the root of the tree is deleted, and a source
+   * that was cloned without a snapshot does not start, nor is it undefined.
+   * @throws NakhodaError `vm.wrong-state` without a snapshot of a source that is not stopped, or is suspended
+   */
+  linked: boolean;
+  /** Of the new machine: its disks have the slots of the source's, and at least their size. Nothing of it exists yet. */
+  spec: MachineSpec;
 }
 
 /** Points in a VM's tree. */

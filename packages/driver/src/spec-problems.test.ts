@@ -10,6 +10,7 @@ import { specProblems } from './spec-problems.ts';
 
 const capabilities: Capabilities = {
   snapshots: null,
+  clones: false,
   serial: true,
   guest: null,
   display: { vnc: { allowed: false }, screenshot: { allowed: false }, keyboard: { allowed: false } },

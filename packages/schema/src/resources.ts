@@ -196,6 +196,7 @@ export const Capabilities = Type.Object(
       Type.Object({ live: Type.Boolean(), memory: Type.Boolean(), deleteWithChildren: Type.Boolean() }, closed),
       Type.Null(),
     ]),
+    clones: Type.Boolean({ description: 'whether its VMs can be cloned, whole and linked' }),
     serial: Type.Boolean(),
     guest: Type.Union([Type.Object({ exec: Type.Boolean(), files: Type.Boolean() }, closed), Type.Null()]),
     display: Type.Object({ vnc: Verdict, screenshot: Verdict, keyboard: Verdict }, closed),

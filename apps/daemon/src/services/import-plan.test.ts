@@ -12,6 +12,7 @@ const facts = {
   node: 'local',
   capabilities: {
     snapshots: null,
+    clones: false,
     serial: true,
     guest: null,
     display: { vnc: { allowed: false }, screenshot: { allowed: false }, keyboard: { allowed: false } },

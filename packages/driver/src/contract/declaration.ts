@@ -24,6 +24,7 @@ export async function declaration(t: TestContext, bench: Bench): Promise<void> {
   await bench.promise(t, 'a facet is there exactly when the capabilities declare it', call, async () => {
     const capabilities = driver.capabilities();
     assert.equal(driver.snapshots !== undefined, capabilities.snapshots !== null, 'snapshots');
+    assert.equal(driver.clone !== undefined, capabilities.clones, 'clone');
     assert.equal(driver.pause !== undefined, capabilities.pause, 'pause');
     assert.equal(driver.reset !== undefined, capabilities.reset, 'reset');
     assert.equal(driver.suspend !== undefined, capabilities.suspend, 'suspend');

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 
 import { Bench } from './bench.ts';
+import { clones } from './clones.ts';
 import { crashes } from './crashes.ts';
 import { declaration } from './declaration.ts';
 import { definition } from './definition.ts';
@@ -21,7 +22,7 @@ import { shutdown } from './shutdown.ts';
 import { stoppedSnapshots } from './stopped-snapshots.ts';
 import { testContext } from './test-context.ts';
 
-/** In this order, so that the guest boots three times in all: to serve every chapter up to the shutdown, for the rest of that, and for the proof of the disks. */
+/** In this order, so that the guest boots three times in all: to serve every chapter up to the shutdown, for the rest of that, and for the proof of the disks. Two clones of it boot once each. */
 const chapters = [
   ['what the driver declares', declaration],
   ['define', definition],
@@ -34,6 +35,7 @@ const chapters = [
   ['screen and keyboard', display],
   ['changes of a running VM', hotplug],
   ['snapshots of a running VM', liveSnapshots],
+  ['clones', clones],
   ['restart of the daemon', reattachment],
   ['shutdown', shutdown],
   ['screen and keyboard of a stopped VM', displayOfStopped],
