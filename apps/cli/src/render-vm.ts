@@ -25,6 +25,10 @@ export function renderVm(vm: Vm): string {
     ['addresses', vm.addresses.join(', ')],
     ['uptime', vm.uptimeSeconds > 0 ? duration(vm.uptimeSeconds) : ''],
     ['snapshot', vm.currentSnapshot ?? ''],
+    [
+      'linked to',
+      vm.linkedTo === null ? '' : `VM ${vm.linkedTo.vmid}${vm.linkedTo.snapshot === null ? '' : `, snapshot ${vm.linkedTo.snapshot}`}`,
+    ],
     ['changed outside', (vm.changedOutside ?? []).join(' ')],
     ['observed', moment(vm.observedAt)],
     ['process', vm.pid === undefined ? '' : String(vm.pid)],
@@ -102,6 +106,7 @@ function optionText(vm: Vm): string {
       : '',
     vm.crashPolicy === 'restart' ? 'restarted after a crash' : '',
     vm.protection ? 'protected' : '',
+    vm.template ? 'template' : '',
   ]
     .filter((part) => part !== '')
     .join(', ');

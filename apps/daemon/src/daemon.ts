@@ -11,6 +11,7 @@ import { autostartSaga } from './sagas/autostart.ts';
 import { networkCreateSaga, networkDeleteSaga } from './sagas/network.ts';
 import { snapshotDeleteSaga, snapshotRollbackSaga, snapshotTakeSaga } from './sagas/snapshot.ts';
 import { vmCreateSaga } from './sagas/vm-create.ts';
+import { vmCloneSaga } from './sagas/vm-clone.ts';
 import { vmImportSaga } from './sagas/vm-import.ts';
 import { vmOrders, vmOrderSaga } from './sagas/vm-order.ts';
 import { vmDestroySaga, vmStartSaga, vmStopSaga } from './sagas/vm-power.ts';
@@ -124,6 +125,7 @@ async function probeUsed({ inventory, hypervisors }: Services): Promise<void> {
 
 function registerKinds(engine: TaskEngine, services: Services): void {
   engine.register(vmCreateSaga(services));
+  engine.register(vmCloneSaga(services));
   engine.register(vmImportSaga(services));
   engine.register(vmStartSaga(services));
   engine.register(vmStopSaga(services, 'shutdown'));

@@ -24,6 +24,7 @@ import { snapshotHandlers } from './handlers/snapshot.ts';
 import { systemHandlers } from './handlers/system.ts';
 import { taskHandlers } from './handlers/task.ts';
 import { vmChangeHandlers } from './handlers/vm-change.ts';
+import { vmCloneHandlers } from './handlers/vm-clone.ts';
 import { vmImportHandlers } from './handlers/vm-import.ts';
 import { vmGuestHandlers } from './handlers/vm-guest.ts';
 import { vmConsoleHandlers } from './handlers/vm-console.ts';
@@ -87,6 +88,7 @@ async function run(config: DaemonConfig): Promise<void> {
     ...vmHandlers(services),
     ...vmChangeHandlers(services),
     ...vmDeviceHandlers(services),
+    ...vmCloneHandlers(services),
     ...vmImportHandlers(services),
     ...vmGuestHandlers(services),
     ...vmConsoleHandlers(services, tickets),

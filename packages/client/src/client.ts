@@ -27,7 +27,8 @@ export type CallInput<Id extends EndpointId> = Part<'params', EndpointParams<Id>
   Part<'query', EndpointQuery<Id>> &
   Part<'body', EndpointBody<Id>> & { readonly signal?: AbortSignal };
 
-type Input<Id extends EndpointId> = object extends CallInput<Id> ? [input?: CallInput<Id>] : [input: CallInput<Id>];
+type Inputs = { [Id in EndpointId]: object extends CallInput<Id> ? [input?: CallInput<Id>] : [input: CallInput<Id>] };
+type Input<Id extends EndpointId> = Inputs[Id];
 
 /** The API of one daemon. Every error is a `NakhodaError`; `daemon.unreachable` when nothing answers. */
 export interface Client {

@@ -9,6 +9,7 @@ export type Permission =
   | 'Sys.Modify'
   | 'VM.Audit'
   | 'VM.Allocate'
+  | 'VM.Clone'
   | 'VM.Config'
   | 'VM.Config.Disk'
   | 'VM.Config.Network'

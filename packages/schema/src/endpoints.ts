@@ -4,6 +4,7 @@ import { sessionEndpoints } from './endpoints/session.ts';
 import { snapshotEndpoints } from './endpoints/snapshot.ts';
 import { systemEndpoints } from './endpoints/system.ts';
 import { taskEndpoints } from './endpoints/task.ts';
+import { vmCloneEndpoints } from './endpoints/vm-clone.ts';
 import { vmImportEndpoints } from './endpoints/vm-import.ts';
 import { vmGuestEndpoints } from './endpoints/vm-guest.ts';
 import { vmConsoleEndpoints } from './endpoints/vm-console.ts';
@@ -15,6 +16,7 @@ export const endpoints = {
   ...systemEndpoints,
   ...sessionEndpoints,
   ...vmEndpoints,
+  ...vmCloneEndpoints,
   ...vmImportEndpoints,
   ...vmGuestEndpoints,
   ...vmConsoleEndpoints,

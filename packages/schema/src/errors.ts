@@ -29,6 +29,8 @@ export const errorTable = {
   'vm.mac-taken': { status: 409, meaning: 'A NIC of another VM has this MAC address.' },
   'vm.device-not-found': { status: 404, meaning: 'The VM has no disk or NIC in that slot.' },
   'vm.protected': { status: 409, meaning: 'The VM is protected from being destroyed.' },
+  'vm.is-template': { status: 409, meaning: 'The VM is a template, which neither starts nor changes its disks.' },
+  'vm.has-clones': { status: 409, meaning: 'Linked clones lie on the disks of the VM or snapshot.' },
   'vm.exists-outside': { status: 409, meaning: 'The hypervisor has a machine of this vmid that Nakhoda did not make.' },
   'snapshot.not-found': { status: 404, meaning: 'The VM has no snapshot of that name.' },
   'snapshot.name-taken': { status: 409, meaning: 'The VM has a snapshot of that name already.' },

@@ -16,6 +16,7 @@ export * from './endpoints.ts';
 export type * from './endpoint-types.ts';
 export * from './describe-allowed.ts';
 export * from './endpoints/vm.ts';
+export * from './endpoints/vm-clone.ts';
 export * from './endpoints/vm-import.ts';
 export * from './endpoints/vm-guest.ts';
 export * from './endpoints/vm-console.ts';

@@ -72,6 +72,17 @@ export const VmSpec = Type.Object(
     nics: Type.Array(VmNic),
     cloudInit: Type.Union([CloudInit, Type.Null()], { description: 'what its cloud-init drive says; null: it has none' }),
     ...VmOptions,
+    template: Type.Boolean({ description: 'it does not start, and its disks do not change: others are cloned from it' }),
+    linkedTo: Type.Union(
+      [
+        Type.Object(
+          { vmid: Vmid, snapshot: Type.Union([SnapshotName, Type.Null()], { description: 'null: the template itself' }) },
+          closed,
+        ),
+        Type.Null(),
+      ],
+      { description: 'the VM that its disks lie on, of a linked clone' },
+    ),
     createdAt: Timestamp,
   },
   closed,

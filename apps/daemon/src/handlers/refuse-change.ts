@@ -1,4 +1,4 @@
-import { requireFreeDisks } from '../sagas/vm-set.ts';
+import { requireFreeDisks, requireTemplateChange } from '../sagas/vm-set.ts';
 import { requireNotSuspended, requireState } from '../sagas/vm-steps.ts';
 import type { Services } from '../services/context.ts';
 import { quietContext } from '../services/hypervisors.ts';
@@ -8,10 +8,12 @@ import type { VmPlan, VmRecord } from '../services/vm-record.ts';
 /**
  * Refuses at once a change of a VM's machine that its state or its snapshots do not allow. The task asks again when
  * its turn has come; one that holds the VM now may leave it in the right state, so then the task alone asks.
- * @throws NakhodaError `vm.wrong-state`, `snapshot.uses-disk`
+ * @throws NakhodaError `vm.wrong-state`, `snapshot.uses-disk`, `vm.is-template`, `vm.has-clones`
  */
 export async function refuseChange(services: Services, record: VmRecord, after: VmPlan): Promise<void> {
-  if (!touchesMachine(record, after) || services.engine.isLocked(`vm/${record.spec.vmid}`)) return;
+  if (services.engine.isLocked(`vm/${record.spec.vmid}`)) return;
+  await requireTemplateChange(services, quietContext(services.log), record, after);
+  if (!touchesMachine(record, after)) return;
   requireState(services, record, 'set');
   requireNotSuspended(services, record);
   await requireFreeDisks(services, quietContext(services.log), record, after);

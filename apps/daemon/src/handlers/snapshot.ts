@@ -1,10 +1,11 @@
-import { NakhodaError } from '@nakhoda/schema';
+import { NakhodaError, type Snapshot } from '@nakhoda/schema';
 
 import type { Handlers } from '../http/handlers.ts';
 import { requireSnapshots } from '../sagas/snapshot.ts';
 import { requireState } from '../sagas/vm-steps.ts';
 import type { Services } from '../services/context.ts';
 import { quietContext } from '../services/hypervisors.ts';
+import { refuseClonedSnapshot } from '../services/templates.ts';
 import { userOf } from './user-of.ts';
 
 type SnapshotHandlers = Pick<Handlers, 'snapshot.take' | 'snapshot.list' | 'snapshot.rollback' | 'snapshot.delete'>;
@@ -17,10 +18,10 @@ export function snapshotHandlers(services: Services): SnapshotHandlers {
     requireSnapshots(services, vmid);
     return { vmid, name };
   };
-  /** @throws NakhodaError `snapshot.not-found`, before a task is made */
-  const requireSnapshot = async (vmid: number, name: string, snapshot: string): Promise<void> => {
+  /** All snapshots. @throws NakhodaError `snapshot.not-found`, before a task is made */
+  const requireSnapshot = async (vmid: number, name: string, snapshot: string): Promise<Snapshot[]> => {
     const present = await requireSnapshots(services, vmid).list(quietContext(log), { vmid });
-    if (present.some((one) => one.name === snapshot)) return;
+    if (present.some((one) => one.name === snapshot)) return present;
     throw new NakhodaError('snapshot.not-found', {
       message: `${name} has no snapshot called ${snapshot}.`,
       hint:
@@ -59,7 +60,8 @@ export function snapshotHandlers(services: Services): SnapshotHandlers {
 
     'snapshot.delete': async (request) => {
       const { vmid, name } = target(request.params.vm);
-      await requireSnapshot(vmid, name, request.params.name);
+      const present = await requireSnapshot(vmid, name, request.params.name);
+      refuseClonedSnapshot(inventory.resolve(request.params.vm), request.params.name, present, inventory.records());
       return engine.start('snapshot.delete', { vmid, name, snapshot: request.params.name }, userOf(request));
     },
   };

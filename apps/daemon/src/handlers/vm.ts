@@ -6,6 +6,7 @@ import { requireState, requireUnprotected } from '../sagas/vm-steps.ts';
 import type { Services } from '../services/context.ts';
 import { quietContext } from '../services/hypervisors.ts';
 import { planNewVm } from '../services/plans.ts';
+import { refuseClonedVm } from '../services/templates.ts';
 import type { VmRecord } from '../services/vm-record.ts';
 import { chunkQueue } from './chunk-queue.ts';
 import { answerSeconds, reachGuest, silentGuestError } from './reach-guest.ts';
@@ -69,6 +70,7 @@ export function vmHandlers(services: Services): VmHandlers {
     'vm.destroy': async (request) => {
       const record = find(request.params.vm, 'destroy');
       requireUnprotected(record);
+      refuseClonedVm(record, inventory.records());
       return begin('vm.destroy', record, request);
     },
 

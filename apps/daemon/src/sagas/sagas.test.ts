@@ -2,18 +2,18 @@ import assert from 'node:assert/strict';
 import { basename } from 'node:path';
 import { test } from 'node:test';
 
-import { defaultDisk, defaultHardware, defaultNic, fixedHardware } from '@nakhoda/driver';
 import type { NetworkSpec } from '@nakhoda/schema';
 import type { TaskKind } from '@nakhoda/tasks';
 import { checkSaga } from '@nakhoda/tasks/testing';
 
 import type { Services } from '../services/context.ts';
 import { quietContext } from '../services/hypervisors.ts';
-import { defaultOptions } from '../services/vm-defaults.ts';
 import type { VmRecord } from '../services/vm-record.ts';
+import { exampleDisk, exampleRecord } from '../testing/example-vm.ts';
 import { openTestCore, type TestCore } from '../testing/test-core.ts';
 import { networkCreateSaga, networkDeleteSaga } from './network.ts';
 import { snapshotDeleteSaga, snapshotRollbackSaga, snapshotTakeSaga } from './snapshot.ts';
+import { vmCloneSaga } from './vm-clone.ts';
 import { vmCreateSaga } from './vm-create.ts';
 import { type VmOrder, vmOrderSaga } from './vm-order.ts';
 import { vmDestroySaga, vmStartSaga, vmStopSaga } from './vm-power.ts';
@@ -34,23 +34,8 @@ const network: NetworkSpec = {
   createdAt: '2026-01-01T00:00:00.000Z',
 };
 const record: VmRecord = {
-  spec: {
-    vmid: 100,
-    name: 'demo',
-    uuid: '11111111-2222-4333-8444-555555555555',
-    node: 'local',
-    hypervisor: 'fake',
-    cores: 1,
-    memoryMiB: 128,
-    ...defaultHardware(fixedHardware),
-    ...defaultOptions,
-    disks: [{ slot: 'disk0', volume: 'local:images/100/disk-0.qcow2', format: 'qcow2', sizeGiB: 1, ...defaultDisk(fixedHardware) }],
-    cdrom: null,
-    nics: [{ slot: 'net0', network: 'lab', mac: '02:4e:4b:00:00:01', ...defaultNic(fixedHardware) }],
-    createdAt: '2026-01-01T00:00:00.000Z',
-  },
+  ...exampleRecord({ name: 'demo', hypervisor: 'fake', memoryMiB: 128, disks: [{ ...exampleDisk('disk0', 'disk-0.qcow2'), sizeGiB: 1 }] }),
   attachments: { net0: { kind: 'none' } },
-  cdromPath: null,
 };
 const target = { vmid: 100, name: 'demo' };
 
@@ -87,6 +72,19 @@ const withNic = {
 };
 const both = { ...withNic, spec: { ...withNic.spec, disks: withDisk.spec.disks } };
 const grown = { ...record, spec: { ...record.spec, disks: record.spec.disks.map((disk) => ({ ...disk, sizeGiB: 2 })) } };
+
+const clone = {
+  record: {
+    ...exampleRecord({
+      ...{ vmid: 101, name: 'copy', uuid: '11111111-2222-4333-8444-666666666666', hypervisor: 'fake', memoryMiB: 128 },
+      disks: [{ ...exampleDisk('disk0', 'disk-0.qcow2', 101), sizeGiB: 1 }],
+      nics: record.spec.nics.map((nic) => ({ ...nic, mac: '02:4e:4b:00:00:09' })),
+      linkedTo: { vmid: 100, snapshot: 'first' },
+    }),
+    attachments: record.attachments,
+  },
+  ...{ source: target, snapshot: 'first', linked: true, left: ['A device stays behind.'] },
+};
 
 /** Brings a fresh core to where the saga under test begins, by the sagas themselves. */
 async function prepare(core: TestCore, level: Prepare): Promise<void> {
@@ -142,6 +140,8 @@ const cases: Record<string, Case> = {
   },
   'vm.create': { make: vmCreateSaga, input: { record, start: false }, level: 'network' },
   'vm.create with start': { make: vmCreateSaga, input: { record, start: true }, level: 'network' },
+  'vm.clone': { make: vmCloneSaga, input: { ...clone, start: false }, level: 'snapshot' },
+  'vm.clone with start': { make: vmCloneSaga, input: { ...clone, start: true }, level: 'snapshot' },
   'vm.start': { make: vmStartSaga, input: target, level: 'stopped' },
   'vm.stop': {
     make: (services) => vmStopSaga(services, 'poweroff'),

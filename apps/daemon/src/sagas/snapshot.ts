@@ -4,6 +4,7 @@ import type { TaskKind } from '@nakhoda/tasks';
 
 import type { Services } from '../services/context.ts';
 import { refusePendingDisks } from '../services/snapshot-disks.ts';
+import { refuseClonedSnapshot } from '../services/templates.ts';
 import type { VmInput } from './vm-power.ts';
 import { requireRecord, requireState } from './vm-steps.ts';
 
@@ -125,6 +126,7 @@ export function snapshotDeleteSaga(services: Services): TaskKind<SnapshotInput, 
         do: async (ctx) => {
           const facet = requireSnapshots(services, vmid);
           const present = await facet.list(ctx, { vmid });
+          refuseClonedSnapshot(requireRecord(services, vmid), snapshot, present, services.inventory.records());
           // Gone already: the step was repeated after a crash.
           if (present.some((other) => other.name === snapshot)) await facet.delete(ctx, { vmid, name: snapshot });
           await services.inventory.refresh(vmid);

@@ -2,6 +2,7 @@ import type { StopMode } from '@nakhoda/driver';
 import type { TaskKind } from '@nakhoda/tasks';
 
 import type { Services } from '../services/context.ts';
+import { refuseClonedVm } from '../services/templates.ts';
 import { vmFolders } from '../services/vm-record.ts';
 import { askAgentLater } from './ask-agent.ts';
 import { removeVmFolders, requireRecord, requireState, requireUnprotected, startSteps } from './vm-steps.ts';
@@ -85,6 +86,7 @@ export function vmDestroySaga(services: Services): TaskKind<VmInput, object, voi
           if (!record) return;
           requireState(services, record, 'destroy');
           requireUnprotected(record);
+          refuseClonedVm(record, inventory.records());
           await networks.detach(ctx, record);
         },
       },

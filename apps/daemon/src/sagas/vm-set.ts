@@ -9,6 +9,7 @@ import type { Services } from '../services/context.ts';
 import { machineChanges, touchesMachine } from '../services/pending-changes.ts';
 import { planAfterChange, type Refusal } from '../services/running-plan.ts';
 import { refuseSnapshotDisks } from '../services/snapshot-disks.ts';
+import { refuseTemplateChange } from '../services/templates.ts';
 import { changedRecord, planOf } from '../services/vm-change.ts';
 import { imageFile, runningPlan, toMachineSpec, type VmPlan, type VmRecord } from '../services/vm-record.ts';
 import { defineMachine } from './define-machine.ts';
@@ -70,6 +71,7 @@ function writeStep(services: Services, { vmid, before, after, discard = [] }: Vm
       ctx.state.running ??= planOf(runningPlan(present));
       if (samePlan(present, after)) return;
       if (!samePlan(present, before)) throw changedMeanwhile(before);
+      await requireTemplateChange(services, ctx, present, after);
       if (touches) {
         await inventory.refresh(vmid);
         requireState(services, present, 'set');
@@ -260,6 +262,24 @@ export async function requireFreeDisks({ hypervisors }: Services, ctx: DriverCon
   const { snapshots } = hypervisors.driver(hypervisor);
   if (!snapshots || isDeepStrictEqual(before.spec.disks, after.spec.disks)) return;
   refuseSnapshotDisks(runningPlan(before), after, await snapshots.list(ctx, { vmid }));
+}
+
+/** @throws NakhodaError `vm.is-template`, `vm.has-clones`, `vm.wrong-state` */
+export async function requireTemplateChange(
+  { hypervisors, inventory }: Services,
+  ctx: DriverContext,
+  before: VmRecord,
+  after: VmPlan,
+): Promise<void> {
+  const { vmid, hypervisor, template } = before.spec;
+  if (!template && !after.spec.template) return;
+  await inventory.refresh(vmid);
+  refuseTemplateChange(before, after, {
+    stopped: ['stopped', 'crashed'].includes(inventory.state(vmid)),
+    suspended: inventory.status(vmid)?.suspended ?? false,
+    snapshots: template ? [] : ((await hypervisors.driver(hypervisor).snapshots?.list(ctx, { vmid })) ?? []),
+    all: inventory.records(),
+  });
 }
 
 /** NICs that a run keeps while they move to another network, by way of a relay that belongs to one network. */

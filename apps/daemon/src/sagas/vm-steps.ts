@@ -5,6 +5,7 @@ import type { Step } from '@nakhoda/tasks';
 
 import { writeCloudInitFile } from '../services/cloud-init-file.ts';
 import type { Services } from '../services/context.ts';
+import { refuseTemplate } from '../services/templates.ts';
 import type { VmRecord } from '../services/vm-record.ts';
 import { defineMachine } from './define-machine.ts';
 import { deleteDiscarded } from './delete-discarded.ts';
@@ -15,10 +16,11 @@ export function requireRecord(services: Services, vmid: number): VmRecord {
 }
 
 /**
- * Refuses an action that the VM's state does not allow.
- * @throws NakhodaError `vm.wrong-state`
+ * Refuses an action that the VM's state does not allow, or that a template does not take.
+ * @throws NakhodaError `vm.wrong-state`, `vm.is-template`
  */
 export function requireState(services: Services, record: VmRecord, action: VmAction): void {
+  refuseTemplate(record, action);
   const state = services.inventory.state(record.spec.vmid);
   if (allowsAction(state, action)) return;
   const { name, vmid } = record.spec;

@@ -10,7 +10,7 @@ export interface AutostartEntry {
 /** VMs that start with the host: by their order, then by vmid. Pure. */
 export function planAutostart(specs: readonly VmSpec[]): AutostartEntry[] {
   return specs
-    .filter((spec) => spec.autostart)
+    .filter((spec) => spec.autostart && !spec.template)
     .toSorted((a, b) => a.startOrder - b.startOrder || a.vmid - b.vmid)
     .map(({ vmid, name, startDelaySeconds }) => ({ vmid, name, delaySeconds: startDelaySeconds }));
 }

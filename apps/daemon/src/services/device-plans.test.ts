@@ -1,40 +1,20 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { defaultDisk, defaultHardware, defaultNic, fixedHardware } from '@nakhoda/driver';
+import { defaultNic, fixedHardware } from '@nakhoda/driver';
 import type { Capabilities, Snapshot } from '@nakhoda/schema';
 
+import { exampleDisk, exampleRecord } from '../testing/example-vm.ts';
 import { planDiskAdd, planDiskRemove, planDiskResize, planDiskSet, planNicAdd, planNicRemove, planNicSet } from './device-plans.ts';
 import { chooseMac, freshMacBytes, macAddress, refuseTakenMacs, takenMacs } from './mac-addresses.ts';
 import { refusePendingDisks, refuseSnapshotDisks } from './snapshot-disks.ts';
-import { defaultOptions } from './vm-defaults.ts';
 import type { VmRecord } from './vm-record.ts';
 
-const disk = (slot: string, file: string) => ({
-  ...{ slot, volume: `local:images/100/${file}`, format: 'qcow2' as const, sizeGiB: 4, ...defaultDisk(fixedHardware) },
+const disk = exampleDisk;
+const record = exampleRecord({
+  bootOrder: ['net0', 'disk1', 'disk0'],
+  disks: [disk('disk0', 'disk-0.qcow2'), disk('disk1', 'disk-1.qcow2')],
 });
-const record: VmRecord = {
-  spec: {
-    ...{
-      vmid: 100,
-      name: 'web',
-      uuid: '11111111-2222-4333-8444-555555555555',
-      node: 'local',
-      hypervisor: 'qemu',
-      cores: 1,
-      memoryMiB: 512,
-    },
-    ...defaultHardware(fixedHardware),
-    ...defaultOptions,
-    bootOrder: ['net0', 'disk1', 'disk0'],
-    disks: [disk('disk0', 'disk-0.qcow2'), disk('disk1', 'disk-1.qcow2')],
-    cdrom: null,
-    nics: [{ slot: 'net0', network: 'lab', mac: '02:4e:4b:00:00:01', ...defaultNic(fixedHardware) }],
-    createdAt: '2026-01-01T00:00:00.000Z',
-  },
-  attachments: { net0: { kind: 'tap', tap: 'nk100n0' } },
-  cdromPath: null,
-};
 const capabilities = { diskFormat: 'qcow2', hardware: fixedHardware } as Capabilities;
 const pool = { name: 'local', totalBytes: 100 * 1024 ** 3 };
 const facts = { capabilities, pool, files: new Set(['disk-0.qcow2', 'disk-1.qcow2', 'disk-2.qcow2']) };

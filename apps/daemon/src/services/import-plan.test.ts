@@ -1,40 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { fixedHardware } from '@nakhoda/driver';
 import type { DiskImage, ForeignMachine } from '@nakhoda/host';
 import type { VmImport } from '@nakhoda/schema';
 
+import { exampleFacts } from '../testing/example-vm.ts';
 import { planImport } from './import-plan.ts';
 
 const gib = 1024 ** 3;
 const facts = {
-  node: 'local',
-  capabilities: {
-    snapshots: null,
-    clones: false,
-    serial: true,
-    guest: null,
-    display: { vnc: { allowed: false }, screenshot: { allowed: false }, keyboard: { allowed: false } },
-    nicBackends: ['tap' as const],
-    diskFormat: 'qcow2' as const,
-    pause: true,
-    reset: true,
-    suspend: false,
-    hotplug: [],
-    hardware: fixedHardware,
-    maxCores: 8,
-    minMemoryMiB: 32,
-    maxMemoryMiB: 65_536,
-  },
+  ...exampleFacts,
   takenVmids: new Set([100]),
-  takenNames: new Set<string>(),
-  networks: new Set(['lab']),
-  pool: { name: 'local', totalBytes: 100 * gib },
-  hostMemoryMiB: 4096,
-  uuid: '11111111-2222-4333-8444-555555555555',
-  macBytes: [1, 2, 3] as const,
-  now: '2026-01-01T00:00:00.000Z',
   takenMacs: new Set(['52:54:00:00:00:01']),
   freshMac: (index: number) => `02:4e:4b:00:00:0${index}`,
 };

@@ -8,6 +8,7 @@ import type { EventBus } from './event-bus.ts';
 import { type Hypervisors, quietContext } from './hypervisors.ts';
 import { refuseTakenMacs } from './mac-addresses.ts';
 import { pendingChanges } from './pending-changes.ts';
+import { templateRefusal } from './templates.ts';
 import { completeRecord, runningPlan, vmKey, vmNameKey, type VmRecord } from './vm-record.ts';
 
 /** Every VM of this node: what is wanted (from the store) and what was observed (from the drivers), held in memory. */
@@ -97,13 +98,15 @@ export function createInventory(options: {
 
   const verdicts = (record: VmRecord, state: VmState): Record<string, Verdict> => {
     const driver = hypervisors.driver(record.spec.hypervisor);
-    const { pause, reset, suspend } = driver;
+    const { pause, reset, suspend, clone } = driver;
     const facetOf: Partial<Record<string, unknown>> = { exec: driver.guest, console: driver.serial };
-    Object.assign(facetOf, { pause, resume: pause, reset, suspend, discard: suspend });
+    Object.assign(facetOf, { pause, resume: pause, reset, suspend, discard: suspend, clone });
     return Object.fromEntries(
       vmActions.map((action): [string, Verdict] => {
         const facet = action.startsWith('snapshot-') ? driver.snapshots : action in facetOf ? facetOf[action] : driver;
         if (facet === undefined) return [action, { allowed: false, reason: `${record.spec.hypervisor} has no ${action} on this host.` }];
+        const refusal = templateRefusal(record, action);
+        if (refusal !== null) return [action, { allowed: false, reason: refusal }];
         if (!allowsAction(state, action)) return [action, { allowed: false, reason: `The VM is ${state}.` }];
         if (action === 'discard' && !statuses.get(record.spec.vmid)?.suspended)
           return [action, { allowed: false, reason: 'No memory of it lies on disk.' }];

@@ -8,7 +8,18 @@ import type { VmPlan, VmRecord } from './vm-record.ts';
 /** Fields that the guest's machine does not have: they are in force at once. */
 const notOfTheMachine = new Set<keyof VmSpec>([
   ...(['vmid', 'name', 'uuid', 'node', 'hypervisor', 'createdAt'] as const),
-  ...(['autostart', 'startOrder', 'startDelaySeconds', 'crashPolicy', 'protection', 'notes', 'tags', 'folder'] as const),
+  ...([
+    'autostart',
+    'startOrder',
+    'startDelaySeconds',
+    'crashPolicy',
+    'protection',
+    'notes',
+    'tags',
+    'folder',
+    'template',
+    'linkedTo',
+  ] as const),
 ]);
 
 /** What differs between two specs in what the guest sees: one entry a field, and for disks and NICs one a field of each slot. Pure. */

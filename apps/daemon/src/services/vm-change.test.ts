@@ -1,34 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { defaultDisk, defaultHardware, defaultNic, fixedHardware } from '@nakhoda/driver';
 import { NakhodaError, type VmSet } from '@nakhoda/schema';
 import fc from 'fast-check';
 
+import { exampleRecord } from '../testing/example-vm.ts';
 import { machineChanges, pendingChanges, touchesMachine } from './pending-changes.ts';
 import { type ChangeFacts, changedRecord, planVmSet, revertedRecord } from './vm-change.ts';
-import { defaultOptions } from './vm-defaults.ts';
 import type { VmRecord } from './vm-record.ts';
 
-const record: VmRecord = {
-  spec: {
-    vmid: 100,
-    name: 'web',
-    uuid: '11111111-2222-4333-8444-555555555555',
-    node: 'local',
-    hypervisor: 'qemu',
-    cores: 1,
-    memoryMiB: 512,
-    ...defaultHardware(fixedHardware),
-    disks: [{ slot: 'disk0', volume: 'local:images/100/disk-0.qcow2', format: 'qcow2', sizeGiB: 4, ...defaultDisk(fixedHardware) }],
-    cdrom: null,
-    nics: [{ slot: 'net0', network: 'lab', mac: '02:4e:4b:00:00:01', ...defaultNic(fixedHardware) }],
-    ...defaultOptions,
-    createdAt: '2026-01-01T00:00:00.000Z',
-  },
-  attachments: { net0: { kind: 'tap', tap: 'nk100n0' } },
-  cdromPath: null,
-};
+const record = exampleRecord();
 const facts: ChangeFacts = { takenNames: new Set(['db']), cdromPath: '/iso/a.iso', hostMemoryMiB: 4096, passwordHash: null };
 const set = (request: VmSet, from = record) => planVmSet(from, request, facts);
 

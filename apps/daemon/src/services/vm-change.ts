@@ -68,12 +68,12 @@ export function revertedRecord(record: VmRecord): VmRecord {
   if (!active) return record;
   const used = new Set(active.spec.disks.map(({ volume }) => imageFile(volume)));
   const left = discarded.filter((file) => !used.has(file));
-  const { name, autostart, startOrder, startDelaySeconds, crashPolicy, protection, notes, tags, folder } = record.spec;
+  const { name, autostart, startOrder, startDelaySeconds, crashPolicy, protection, notes, tags, folder, template } = record.spec;
   return {
     ...planOf(active),
     ...(left.length > 0 ? { discarded: left } : {}),
     // The hypervisor knows it under its former name until the next start.
     ...(name === active.spec.name ? {} : { active }),
-    spec: { ...active.spec, name, autostart, startOrder, startDelaySeconds, crashPolicy, protection, notes, tags, folder },
+    spec: { ...active.spec, name, autostart, startOrder, startDelaySeconds, crashPolicy, protection, notes, tags, folder, template },
   };
 }

@@ -7,7 +7,17 @@ export const defaultDiskGiB = 4;
 /** The options of a VM for which nothing else is asked. */
 export const defaultOptions: Pick<
   VmSpec,
-  'cloudInit' | 'autostart' | 'startOrder' | 'startDelaySeconds' | 'crashPolicy' | 'protection' | 'notes' | 'tags' | 'folder'
+  | 'cloudInit'
+  | 'autostart'
+  | 'startOrder'
+  | 'startDelaySeconds'
+  | 'crashPolicy'
+  | 'protection'
+  | 'notes'
+  | 'tags'
+  | 'folder'
+  | 'template'
+  | 'linkedTo'
 > = {
   cloudInit: null,
   autostart: false,
@@ -18,4 +28,6 @@ export const defaultOptions: Pick<
   notes: '',
   tags: [],
   folder: '',
+  template: false,
+  linkedTo: null,
 };

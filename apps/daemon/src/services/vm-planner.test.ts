@@ -6,38 +6,10 @@ import type { VmCreate } from '@nakhoda/schema';
 import { NakhodaError } from '@nakhoda/schema';
 import fc from 'fast-check';
 
+import { exampleFacts } from '../testing/example-vm.ts';
 import { planVm, type VmPlanFacts } from './vm-planner.ts';
 
-const facts: VmPlanFacts = {
-  node: 'local',
-  capabilities: {
-    snapshots: null,
-    clones: false,
-    serial: true,
-    guest: null,
-    display: { vnc: { allowed: false }, screenshot: { allowed: false }, keyboard: { allowed: false } },
-    nicBackends: ['tap'],
-    diskFormat: 'qcow2',
-    pause: true,
-    reset: true,
-    suspend: false,
-    hotplug: [],
-    hardware: fixedHardware,
-    maxCores: 8,
-    minMemoryMiB: 32,
-    maxMemoryMiB: 65_536,
-  },
-  takenVmids: new Set([100, 101, 103]),
-  takenNames: new Set(['web']),
-  networks: new Set(['lab']),
-  pool: { name: 'local', totalBytes: 100 * 1024 ** 3 },
-  hostMemoryMiB: 4096,
-  passwordHash: null,
-  uuid: '11111111-2222-4333-8444-555555555555',
-  takenMacs: new Set<string>(),
-  macBytes: [1, 2, 255],
-  now: '2026-01-01T00:00:00.000Z',
-};
+const facts: VmPlanFacts = { ...exampleFacts, takenVmids: new Set([100, 101, 103]), takenNames: new Set(['web']) };
 
 test('the defaults, the next free vmid, and a MAC address of our own', () => {
   const spec = planVm({ name: 'db', hypervisor: 'qemu', network: 'lab' }, facts);

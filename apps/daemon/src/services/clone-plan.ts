@@ -1,0 +1,70 @@
+import { checkDiskSize } from '@nakhoda/host';
+import { NakhodaError, type Snapshot, type VmClone, type VmSpec } from '@nakhoda/schema';
+
+import { planVm, type VmPlanFacts } from './vm-planner.ts';
+import { imageFile, type VmPlan } from './vm-record.ts';
+
+export interface ClonePlan {
+  spec: VmSpec;
+  cdromPath: string | null;
+  linked: boolean;
+  /** What is not taken over; whole sentences for the task's log. */
+  left: string[];
+}
+
+/**
+ * A VM that is to be made of another's disks: the source's hardware and settings, with an identity of its own. Pure.
+ * @param source what the source has now, or had in the snapshot
+ * @param snapshot the one that is cloned, or null for what the disks hold now
+ * @param freshMac gives a MAC address of our own for the n-th NIC
+ * @throws NakhodaError `vm.wrong-state` for a linked clone of disks that go on changing; as `planVm` does
+ */
+export function planClone(
+  request: VmClone,
+  source: VmPlan,
+  snapshot: Snapshot | null,
+  facts: VmPlanFacts & { freshMac(index: number): string },
+): ClonePlan {
+  const from = source.spec;
+  const linked = request.linked ?? from.template;
+  if (linked && snapshot === null && !from.template) {
+    throw new NakhodaError('vm.wrong-state', {
+      message: `A linked clone lies on disks that do not change, and those of ${from.name} do.`,
+      hint: `Name a snapshot of it (--snapshot), make it a template (nakhoda vm set ${from.name} --template yes), or make a full clone.`,
+    });
+  }
+  const { hypervisor, cores, memoryMiB } = from;
+  const base = planVm(
+    { name: request.name, hypervisor, cores, memoryMiB, ...(request.vmid === undefined ? {} : { vmid: request.vmid }) },
+    facts,
+  );
+  const held = snapshot?.disks ?? from.disks.map(({ slot }) => slot);
+  const disks = from.disks
+    .filter(({ slot }) => held.includes(slot))
+    .map((disk) => ({ ...disk, volume: `${facts.pool.name}:images/${base.vmid}/${imageFile(disk.volume)}` }));
+  if (!linked) {
+    checkDiskSize(
+      disks.reduce((sum, { sizeGiB }) => sum + sizeGiB * 1024 ** 3, 0),
+      facts.pool,
+    );
+  }
+  const left: string[] = [];
+  if (from.hostDevices.length > 0) left.push(`Devices of the host stay with ${from.name}: ${from.hostDevices.join(', ')}.`);
+  if (from.cloudInit?.network.some((line) => /\d+\.\d+\.\d+\.\d+/u.test(line)))
+    left.push('Its cloud-init drive names the addresses of its source; change them before both run: nakhoda vm set --help');
+  return {
+    spec: {
+      ...from,
+      ...{ vmid: base.vmid, name: base.name, uuid: base.uuid, node: base.node, createdAt: base.createdAt },
+      disks,
+      nics: from.nics.map((nic, index) => ({ ...nic, mac: facts.freshMac(index) })),
+      hostDevices: [],
+      protection: false,
+      template: false,
+      linkedTo: linked ? { vmid: from.vmid, snapshot: snapshot?.name ?? null } : null,
+    },
+    cdromPath: source.cdromPath,
+    linked,
+    left,
+  };
+}
