@@ -34,9 +34,25 @@ export async function prepareToSave(qmp: QmpClient, wanted: boolean): Promise<{ 
   }
 }
 
-/** Begins to send the guest's state to the socket. With background snapshots QEMU lets the guest go on by itself. */
+/** Begins to send the guest's state to the socket. */
 export async function beginToSave(qmp: QmpClient, socketPath: string): Promise<void> {
   await qmp.execute('migrate', { uri: `unix:${socketPath}` });
+}
+
+/**
+ * Lets a guest go on whose memory is being saved in the background, as soon as that memory is protected. QEMU 7.2 does so
+ * by itself; later ones (seen with 10.0) leave a guest paused that was paused before. That the memory is protected shows
+ * in that pages of it are sent: `cont` any earlier would let the guest run before its devices are saved.
+ * Returns when that is done, or nothing is sent any more.
+ */
+export async function goOnOnceProtected(qmp: QmpClient): Promise<void> {
+  for (;;) {
+    const { status, ram } = await qmp.execute('query-migrate', {});
+    if (status === undefined || status === 'failed' || status === 'cancelled') return;
+    if (status === 'completed' || (status === 'active' && ram && ram.remaining < ram.total)) break;
+    await delay(1);
+  }
+  await qmp.execute('cont', {});
 }
 
 /** Waits until the guest's state is wholly sent and written. @throws what failed: the writing, QEMU, or the signal's reason. */

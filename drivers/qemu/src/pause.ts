@@ -2,8 +2,6 @@ import type { QmpClient } from './qmp/qmp-client.ts';
 import type { Pause } from './snapshot-tree.ts';
 
 export interface PauseWatch extends Disposable {
-  /** Resolves when QEMU lets the guest go on. */
-  readonly over: Promise<void>;
   /** Does something that is a part of the pause, and notes how long it took. */
   part<T>(what: string, work: () => Promise<T>): Promise<T>;
   /** The pause by QEMU's clock, once it is over. */
@@ -23,7 +21,6 @@ export function watchPause(qmp: QmpClient): PauseWatch {
     over.resolve();
   });
   return {
-    over: over.promise,
     async part(what, work) {
       const since = performance.now();
       const result = await work();

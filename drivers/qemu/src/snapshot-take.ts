@@ -7,7 +7,7 @@ import type { Environment } from './environment.ts';
 import { imageDisks } from './hardware/firmware.ts';
 import { memoryName } from './layers.ts';
 import { changeOver, liveQmp, openOverlays } from './live-disks.ts';
-import { beginToSave, prepareToSave, saved } from './live-memory.ts';
+import { beginToSave, goOnOnceProtected, prepareToSave, saved } from './live-memory.ts';
 import { machinePaths } from './machine-paths.ts';
 import type { Machine } from './machine.ts';
 import { receiveMemory } from './memory-file.ts';
@@ -103,9 +103,11 @@ async function keepMemory(
   try {
     if (runs) await pause.part('stop the processors', () => qmp.execute('stop', {}));
     await pause.part('change the disks over', () => changeTo(qmp, overlays));
-    const saving = beginToSave(qmp, memorySocket).then(() => saved(qmp, receiver, ctx));
-    if (background) await pause.part('save the devices and protect the memory', () => Promise.race([pause.over, saving]));
-    else await pause.part('write the memory', () => saving);
+    const begun = beginToSave(qmp, memorySocket);
+    const saving = begun.then(() => saved(qmp, receiver, ctx));
+    if (background) {
+      await pause.part('save the devices and protect the memory', () => Promise.race([begun.then(() => goOnOnceProtected(qmp)), saving]));
+    } else await pause.part('write the memory', () => saving);
     machine.quiet = false;
     const bytes = await saving;
     // QEMU has let go of the disks as for another host; they come back only with the processors.
