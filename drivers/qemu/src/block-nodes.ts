@@ -1,6 +1,9 @@
 import type { MachineDisk } from '@nakhoda/driver';
 
-/** One image of a disk's chain: the disk as it was defined (layer 0), or an overlay of a snapshot. */
+/**
+ * One image of a disk's chain: the disk as it was defined (layer 0), an overlay of a snapshot, or, numbered downwards
+ * from -1, an image of another VM that a linked clone lies on.
+ */
 export interface ChainImage {
   layer: number;
   path: string;
@@ -23,7 +26,23 @@ function cacheMembers(cache: MachineDisk['cache']): { cache?: { 'direct'?: true;
 
 /** The format node of a disk's image: what block jobs name it by. At most 31 characters, QEMU's limit. */
 export function layerNode(slot: string, layer: number): string {
+  if (layer < 0) return `${slot}-base${-layer}`;
   return layer === 0 ? slot : `${slot}-${layer}`;
+}
+
+/**
+ * Names of the nodes of a disk's images up to layer 0, and of their files, as far as QEMU has them; top first, in the
+ * order in which they can be closed. Overlays are not among them.
+ */
+export function lowerNodes(slot: string, names: Iterable<string>): string[] {
+  const there = new Set(names);
+  const nodes: string[] = [];
+  for (let layer = 0; ; layer -= 1) {
+    const node = layerNode(slot, layer);
+    const found = [node, fileNode(node)].filter((name) => there.has(name));
+    if (found.length === 0 && layer < 0) return nodes;
+    nodes.push(...found);
+  }
 }
 
 /** The node of the file below a format node. */
@@ -31,7 +50,7 @@ export function fileNode(node: string): string {
   return `${node}-file`;
 }
 
-/** The layer of a format node of this disk; null for any other node. */
+/** The layer of a format node of this disk; null for any other node, and for what a linked clone lies on. */
 export function layerOfNode(slot: string, node: string): number | null {
   if (node === slot) return 0;
   const number = node.startsWith(`${slot}-`) ? node.slice(slot.length + 1) : '';
@@ -59,13 +78,14 @@ export function imageNodes(
   const node = layerNode(slot, image.layer);
   const common = { ...(traits.discard ? { discard: 'unmap' } : {}), ...cacheMembers(traits.cache) };
   return [
-    // A commit writes into a backing image: its file becomes writable when a writer comes, and is not before.
+    // A commit writes into a backing image: its file becomes writable when a writer comes, and is not before. Another
+    // VM's image never is.
     {
       'driver': 'file',
       'node-name': fileNode(node),
       'filename': image.path,
       ...common,
-      ...(readOnly ? { 'auto-read-only': true } : {}),
+      ...(image.layer < 0 ? { 'read-only': true } : readOnly ? { 'auto-read-only': true } : {}),
     },
     {
       'driver': image.format,

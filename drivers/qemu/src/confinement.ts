@@ -29,6 +29,15 @@ export interface ConfinementOptions {
   programFolders: readonly string[];
   /** True: QEMU keeps CAP_SYS_PTRACE, for userfaultfd alone; see `LaunchPlan`. */
   userfaultfd: boolean;
+  /** What clones need of other VMs' images. Default: there are none. */
+  sharing?: Sharing;
+}
+
+export interface Sharing {
+  /** Whether a machine needs the image of another as it is. */
+  isHeld(path: string): boolean;
+  /** The images of other VMs that this one lies on. */
+  basesOf(vmid: number): readonly string[];
 }
 
 /**
@@ -45,6 +54,8 @@ export interface Confinement {
   plan(spec: MachineSpec, argv: readonly string[], options: { kvm: boolean; cgroups: readonly string[] }): Promise<LaunchPlan>;
   /** Gives a file or socket that the daemon made for a VM's QEMU the owner and mode that QEMU needs. */
   handOver(spec: MachineSpec, path: string): Promise<void>;
+  /** Takes an image from the VMs that read it: it is root's, and nobody may write to it. A QEMU that has it open keeps it. */
+  share(path: string): Promise<void>;
   /** Takes the sockets that QEMU listens on away from it, before the guest runs: it can put nothing else in their place. */
   seal(spec: MachineSpec): Promise<void>;
 }
@@ -62,22 +73,33 @@ export function createConfinement(options: ConfinementOptions): Confinement {
     if (own) await lchown(path, own.uid, own.gid);
   };
 
+  const { isHeld, basesOf } = options.sharing ?? { isHeld: () => false, basesOf: () => [] };
+  const share = async (path: string): Promise<void> => {
+    // Where all VMs are one user there is nobody to keep it from.
+    if (!(await probe()).ok) return;
+    await chmod(path, 0o444);
+    await lchown(path, 0, 0);
+  };
+
   return {
     probe,
     handOver,
+    share,
 
     async prepare(spec) {
       const own = await identity(spec);
       if (!own) return;
+      // Also what a daemon that was killed had not come to, and what a copy from a backup has lost.
+      for (const path of basesOf(spec.vmid)) await share(path);
       // Its own folders: it may go through the one, and make sockets in the other, but replace nothing of root's there.
       await lchown(spec.directory, 0, own.gid);
       await chmod(spec.directory, 0o710);
       await lchown(spec.runtimeDirectory, 0, own.gid);
       await chmod(spec.runtimeDirectory, 0o1770);
-      for (const path of await filesToHandOver(spec)) await handOver(spec, path);
+      for (const path of await filesToHandOver(spec)) await (isHeld(path) ? share(path) : handOver(spec, path));
       for (const path of outsideDisks(spec)) {
         await refuseForeignDisk(spec, path, own);
-        await handOver(spec, path);
+        await (isHeld(path) ? share(path) : handOver(spec, path));
       }
       for (const folder of options.mediaFolders) await allowOthers(folder, 0o011);
       if (spec.cdrom !== null) await allowOthers(spec.cdrom, 0o044);
@@ -93,7 +115,7 @@ export function createConfinement(options: ConfinementOptions): Confinement {
       const view = planView(
         {
           lend: await pairs([spec.directory, spec.runtimeDirectory, ...outsideDisks(spec)]),
-          show: await pairs([...shown, ...discs]),
+          show: await pairs([...shown, ...discs, ...basesOf(spec.vmid)]),
           devices: ['/dev/net/tun', '/dev/userfaultfd', ...(kvm ? ['/dev/kvm'] : [])],
         },
         await readSystemFacts(),

@@ -5,9 +5,9 @@ import type { DriverContext, MachineSpec } from '@nakhoda/driver';
 import { NakhodaError } from '@nakhoda/schema';
 
 import { type Environment, sameSpec } from './environment.ts';
-import { exists, removeFile, temporaryImage, usesDiskError } from './images.ts';
+import { exists, heldError, removeFile, temporaryImage, usesDiskError } from './images.ts';
 import { imageDisks, type ImageDisk, variableDisks, variableStore } from './hardware/firmware.ts';
-import { layeredSlots, memoryName, overlayName } from './layers.ts';
+import { baseChain, type BaseImages, layeredSlots, memoryName, overlayName } from './layers.ts';
 import { machinePaths, ownFiles } from './machine-paths.ts';
 import { type MachineRecord, writeMachineRecord } from './machine-record.ts';
 import type { Machine } from './machine.ts';
@@ -27,18 +27,24 @@ export async function createDefinition(
   }
   const missing: ImageDisk[] = [];
   for (const disk of imageDisks(spec)) {
-    if (await exists(disk.path)) await environment.images.check(disk, ctx.signal);
+    if (await exists(disk.path)) await environment.images.check(disk, baseChain(previous?.base ?? {}, disk.path), ctx.signal);
     else missing.push(disk);
   }
+  const base = withoutBases(
+    previous?.base,
+    missing.map(({ path }) => path),
+  );
   // Last of all that may fail before the record: a disk that was grown stays so.
   const layered = layeredSlots(await readSnapshots(spec));
   for (const disk of spec.disks)
-    if (!missing.some(({ slot }) => slot === disk.slot))
-      await environment.images.grow(disk, { held: layered.includes(disk.slot) }, ctx.signal);
+    if (!missing.some(({ slot }) => slot === disk.slot)) {
+      const held = layered.includes(disk.slot) || environment.isHeld(disk.path);
+      await environment.images.grow(disk, { held, base: baseChain(base, disk.path) }, ctx.signal);
+    }
   const madeDisks = [...new Set([...(previous?.madeDisks ?? []), ...missing.map((disk) => disk.path)])];
   const kept = previous?.spec.machine === spec.machine ? previous.machineType : null;
   const machineType = kept ?? (await environment.machineType(spec.machine));
-  const record: MachineRecord = { format: 1, spec, machineType, madeDisks };
+  const record: MachineRecord = { format: 1, spec, machineType, madeDisks, ...(Object.keys(base).length > 0 ? { base } : {}) };
   // Written before the disks are made, so that after a crash undefine still knows whose they are.
   undo.defer(() => (previous ? writeMachineRecord(previous) : removeFile(machinePaths(spec).record)));
   await writeMachineRecord(record);
@@ -49,6 +55,11 @@ export async function createDefinition(
   if (previous) await renewVariables(environment, ctx, previous.spec, spec);
   undo.move();
   return record;
+}
+
+/** What images lie on, without those that are not there any more: what is made in their place stands alone. */
+export function withoutBases(base: BaseImages = {}, gone: readonly string[]): BaseImages {
+  return Object.fromEntries(Object.entries(base).filter(([path]) => !gone.includes(path)));
 }
 
 /** Makes a disk's image, or what UEFI keeps its variables in: a copy of what they begin as. */
@@ -79,6 +90,7 @@ export async function redefine(environment: Environment, ctx: DriverContext, mac
       hint: 'Take another vmid, or remove the other VM first.',
     });
   }
+  if (machine.record.clone) await takeClone(machine);
   const disksThere = (await Promise.all(imageDisks(spec).map((disk) => exists(disk.path)))).every(Boolean);
   if (sameSpec(machine.spec, spec) && (machine.alive || disksThere)) return;
   if (machine.alive) {
@@ -98,6 +110,21 @@ export async function redefine(environment: Environment, ctx: DriverContext, mac
   machine.record = await createDefinition(environment, ctx, spec, machine.record);
 }
 
+/** From here on what `clone` has made is a machine as any other. */
+async function takeClone(machine: Machine): Promise<void> {
+  const { clone, ...record } = machine.record;
+  if (clone?.reading) throw unfinishedError(machine.spec.name);
+  await writeMachineRecord(record);
+  machine.record = record;
+}
+
+export function unfinishedError(vm: string): NakhodaError {
+  return new NakhodaError('vm.wrong-state', {
+    message: `VM ${vm} is a clone that was not finished, so its disks do not hold what they should.`,
+    hint: 'Remove it, and clone again.',
+  });
+}
+
 /** Overlays lie over a disk's image: it can neither go nor be another's as long as there are some. */
 async function refuseLostDisks({ spec: former }: Machine, spec: MachineSpec): Promise<void> {
   const place = (one: MachineSpec, slot: string): string => {
@@ -109,23 +136,28 @@ async function refuseLostDisks({ spec: former }: Machine, spec: MachineSpec): Pr
 }
 
 /** See `Driver.deleteImage`. */
-export async function deleteImage(machine: Machine, path: string): Promise<void> {
+export async function deleteImage({ isHeld }: Environment, machine: Machine, path: string): Promise<void> {
   const { record } = machine;
   const { vmid, disks } = record.spec;
   if (disks.some((disk) => disk.path === path)) {
     throw new NakhodaError('vm.wrong-state', { message: `VM ${vmid} has the disk ${path} still.`, hint: 'Take it from the VM first.' });
   }
   if (!record.madeDisks.includes(path)) return;
+  if (isHeld(path)) throw heldError(record.spec.name, `cannot lose ${path}`);
   await removeFile(path);
-  machine.record = { ...record, madeDisks: record.madeDisks.filter((one) => one !== path) };
+  machine.record = { ...record, madeDisks: record.madeDisks.filter((one) => one !== path), base: withoutBases(record.base, [path]) };
   await writeMachineRecord(machine.record);
 }
 
-/** Deletes everything that the driver made for a VM, and its folders when nothing else is in them. */
-export async function removeDefinition(ctx: DriverContext, record: MachineRecord): Promise<void> {
+/**
+ * Deletes everything that the driver made for a VM, and its folders when nothing else is in them.
+ * @throws NakhodaError `vm.wrong-state` when a clone needs its images
+ */
+export async function removeDefinition({ isHeld }: Environment, ctx: DriverContext, record: MachineRecord): Promise<void> {
   const { spec } = record;
   const { layers, entries, trash } = await readSnapshots(spec);
   const overlays = layers.flatMap(({ id, slots }) => slots.map((slot) => overlayName(slot, id)));
+  if ([...record.madeDisks, ...overlays.map((name) => join(spec.directory, name))].some(isHeld)) throw heldError(spec.name, 'cannot be removed');
   const memories = entries.filter(({ memory }) => memory).map(({ number }) => memoryName(number));
   const snapshotFiles = [...overlays, ...memories, ...trash].map((name) => join(spec.directory, name));
   for (const path of [...record.madeDisks, ...snapshotFiles]) {

@@ -5,19 +5,22 @@ import { type Driver, type DriverContext, EventHub, type MachineSpec, type SpecP
 import { exec, findSystemd, networkOwner, vmIdentity } from '@nakhoda/host';
 import { type Capabilities, NakhodaError, toNakhodaError } from '@nakhoda/schema';
 
-import { createConfinement } from './confinement.ts';
-import { createDefinition, deleteImage, redefine, removeDefinition } from './definition.ts';
+import { createClone, release } from './clone.ts';
+import { createConfinement, type Sharing } from './confinement.ts';
+import { createDefinition, deleteImage, redefine, removeDefinition, unfinishedError } from './definition.ts';
 import { type Environment, newestMachineType } from './environment.ts';
 import { findFirmware } from './firmware-images.ts';
 import { createGuestFacet, createSerialFacet } from './guest.ts';
 import { createKeyboardFacet } from './keyboard.ts';
 import { mostProcessors } from './hardware/cpu.ts';
+import { imageDisks } from './hardware/firmware.ts';
 import { hardwareSupport } from './hardware-support.ts';
 import { askQemu, type HostHardware, lookAtHost, type QemuLists } from './host-hardware.ts';
 import { createHotplugFacet } from './hotplug.ts';
-import { createImageTool } from './images.ts';
+import { createImageTool, heldError } from './images.ts';
+import { imageChain } from './layers.ts';
 import { powerOff, startMachine, stopMachine } from './lifecycle.ts';
-import { findMachineRecords, readBootRecord } from './machine-record.ts';
+import { findMachineRecords, neededImages, readBootRecord } from './machine-record.ts';
 import { Machine } from './machine.ts';
 import { createPauseFacet, createReset } from './power.ts';
 import { decideExecution, probeQemu } from './probe.ts';
@@ -60,7 +63,9 @@ export interface QemuDriverOptions {
 export function createQemuDriver(options: QemuDriverOptions): Driver {
   const events = new EventHub();
   const machines = new Map<number, Machine>();
-  const environment = createEnvironment(options);
+  const isHeld = (path: string): boolean => [...machines.values()].some(({ record }) => neededImages(record).includes(path));
+  const basesOf = (vmid: number): string[] => Object.values(machines.get(vmid)?.places.base ?? {}).flatMap((images) => images.map(({ path }) => path));
+  const environment = createEnvironment(options, { isHeld, basesOf });
   const isolated = options.isolate !== false && process.getuid?.() === 0;
   const qemuLists = new Map<string, Promise<QemuLists>>();
   let host: HostHardware = { accelerator: 'tcg', devices: new Set(), cpuModels: [], ...lookAtHost({ isolated }) };
@@ -74,7 +79,7 @@ export function createQemuDriver(options: QemuDriverOptions): Driver {
   };
   const capabilities = (): Capabilities => ({
     snapshots: { live: true, memory: true, deleteWithChildren: true },
-    clones: false,
+    clones: true,
     serial: true,
     guest: { exec: true, files: true },
     display: { vnc: { allowed: true }, screenshot: { allowed: true }, keyboard: { allowed: true } },
@@ -152,6 +157,32 @@ export function createQemuDriver(options: QemuDriverOptions): Driver {
     if (problems.length > 0) throw specError(spec, problems);
   };
 
+  const remove = async (ctx: DriverContext, vmid: number): Promise<void> => {
+    await load();
+    const machine = machines.get(vmid);
+    await machine?.turns.run(async () => {
+      if (machine.alive) throw runningError(machine);
+      await powerOff(machine);
+      await removeDefinition(environment, ctx, machine.record);
+      machine.release();
+      machines.delete(vmid);
+      events.emit(vmid, 'removed');
+    });
+    const source = machine?.record.clone && machines.get(machine.record.clone.source);
+    if (source) await release(environment, ctx, source);
+  };
+
+  const clone = createClone(environment, {
+    find,
+    remove,
+    async checkSpec(spec) {
+      await checkSpec(spec);
+      refuseSharedIdentity(spec, machines.keys());
+    },
+    known: (vmid) => machines.get(vmid),
+    add: (record) => track(newMachine(record, null)),
+  });
+
   return {
     id: 'qemu',
     async probe() {
@@ -184,27 +215,17 @@ export function createQemuDriver(options: QemuDriverOptions): Driver {
 
     async deleteImage(_ctx, { vmid, path }) {
       const machine = await find(vmid);
-      await machine.turns.run(() => deleteImage(machine, path));
+      await machine.turns.run(() => deleteImage(environment, machine, path));
     },
 
-    async undefine(ctx, { vmid }) {
-      await load();
-      const machine = machines.get(vmid);
-      await machine?.turns.run(async () => {
-        if (machine.alive) throw runningError(machine);
-        await powerOff(machine);
-        await removeDefinition(ctx, machine.record);
-        machine.release();
-        machines.delete(vmid);
-        events.emit(vmid, 'removed');
-      });
-    },
+    undefine: (ctx, { vmid }) => remove(ctx, vmid),
 
     async start(ctx, { vmid }) {
       const machine = await find(vmid);
       await machine.turns.run(async () => {
         if (!(await readyToStart(machine))) return;
         await heal(environment, machine, { merge: false, log: ctx.log });
+        await refuseHeldDisks(environment, machine);
         await startOrGoOn(environment, ctx, machine);
       });
     },
@@ -230,6 +251,7 @@ export function createQemuDriver(options: QemuDriverOptions): Driver {
     hotplug: createHotplugFacet(environment, { find, checkSpec }),
     suspend: createSuspendFacet(environment, find),
     snapshots: createSnapshotFacet(environment, find),
+    clone,
     serial: createSerialFacet(find),
     guest: createGuestFacet(find),
     vnc: createVncFacet(find),
@@ -238,7 +260,7 @@ export function createQemuDriver(options: QemuDriverOptions): Driver {
   };
 }
 
-function createEnvironment(options: QemuDriverOptions): Environment {
+function createEnvironment(options: QemuDriverOptions, sharing: Sharing): Environment {
   const system = options.programs?.system ?? 'qemu-system-x86_64';
   const owner = options.owner ?? networkOwner(options.imagesDirectory);
   const confinement = createConfinement({
@@ -248,6 +270,7 @@ function createEnvironment(options: QemuDriverOptions): Environment {
     program: system,
     programFolders: options.programFolders ?? [],
     userfaultfd: options.userfaultfd ?? false,
+    sharing,
   });
   let systemd: Promise<boolean> | null = null;
   return {
@@ -279,6 +302,7 @@ function createEnvironment(options: QemuDriverOptions): Environment {
       });
     },
     handOver: (spec, path) => confinement.handOver(spec, path),
+    isHeld: sharing.isHeld,
     releaseTimeoutMs: options.releaseTimeoutMs ?? 30_000,
     log: options.log ?? (() => undefined),
   };
@@ -316,6 +340,15 @@ async function readyToStart(machine: Machine): Promise<boolean> {
         hint: 'Stop it by power-off first.',
       });
   }
+}
+
+/** A guest must not write to what a clone lies on, or is being copied from. */
+async function refuseHeldDisks({ isHeld }: Environment, machine: Machine): Promise<void> {
+  const { record, spec, places } = machine;
+  if (record.clone?.reading) throw unfinishedError(spec.name);
+  const store = await readSnapshots(spec);
+  const tops = imageDisks(spec).map(({ slot }) => imageChain(store, places, slot, store.active)[0]?.path ?? '');
+  if (tops.some(isHeld)) throw heldError(spec.name, 'cannot be started');
 }
 
 /** Two VMs of one user could reach each other's processes. */

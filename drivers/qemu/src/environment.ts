@@ -28,6 +28,8 @@ export interface Environment {
   firmware(spec: Pick<MachineSpec, 'firmware' | 'secureBoot'>): FirmwareImages | null;
   /** The one place where a file or socket that the daemon made for a VM's QEMU gets the owner and mode that QEMU needs. */
   handOver(spec: MachineSpec, path: string): Promise<void>;
+  /** Whether another machine needs the image as it is: a linked clone, or one that is being copied from it. */
+  readonly isHeld: (path: string) => boolean;
   /** How long a guest may take to let go of a device; one that does not run its kernel never does. */
   readonly releaseTimeoutMs: number;
   readonly log: (line: string) => void;

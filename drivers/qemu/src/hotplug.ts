@@ -4,7 +4,8 @@ import { access } from 'node:fs/promises';
 import type { DriverContext, HotplugFacet, MachineDisk, MachineNic, MachineSpec } from '@nakhoda/driver';
 import { NakhodaError, toNakhodaError } from '@nakhoda/schema';
 
-import { makeImage } from './definition.ts';
+import { lowerNodes } from './block-nodes.ts';
+import { makeImage, withoutBases } from './definition.ts';
 import type { Environment } from './environment.ts';
 import { bootIndex } from './hardware/boot-order.ts';
 import { cdDevice, cdNode, cdNodes } from './hardware/cd-drive.ts';
@@ -12,7 +13,7 @@ import { diskLimits, diskParts, limitsNode, pluggedDevice } from './hardware/dis
 import { hasLink, nicDevice, nicParts } from './hardware/nics.ts';
 import type { Parts } from './hardware/parts.ts';
 import { exists } from './images.ts';
-import { imageChain, layeredSlots } from './layers.ts';
+import { baseChain, imageChain, layeredSlots } from './layers.ts';
 import { checkTap } from './lifecycle.ts';
 import { writeMachineRecord } from './machine-record.ts';
 import type { Machine } from './machine.ts';
@@ -127,18 +128,18 @@ function release({ environment, ctx }: Change): Release {
 async function addDisk({ environment, ctx, machine, qmp }: Change, disk: MachineDisk): Promise<void> {
   const { spec } = machine;
   if (await exists(disk.path)) {
-    await environment.images.check(disk, ctx.signal);
+    await environment.images.check(disk, baseChain(machine.places.base, disk.path), ctx.signal);
     await environment.handOver(spec, disk.path);
   } else {
     // On record before it is made, so that after a crash undefine still knows whose it is.
     const madeDisks = [...new Set([...machine.record.madeDisks, disk.path])];
-    machine.record = { ...machine.record, madeDisks };
+    machine.record = { ...machine.record, madeDisks, base: withoutBases(machine.record.base, [disk.path]) };
     await writeMachineRecord(machine.record);
     await makeImage(environment, ctx, spec, disk);
   }
   const device = pluggedDevice(disk);
   if (device !== null && (await deviceIds(qmp)).has(device)) return;
-  const chain = imageChain(await readSnapshots(spec), { ...spec, disks: [disk] }, disk.slot, 0);
+  const chain = imageChain(await readSnapshots(spec), { ...machine.places, disks: [disk] }, disk.slot, 0);
   // What an earlier try left would be in the way.
   await removeBackend(qmp, disk.slot);
   try {
@@ -158,9 +159,9 @@ async function removeDisk(change: Change, disk: MachineDisk): Promise<void> {
 
 /** A disk's block nodes and throttle, from the top down; nothing to one that has none. */
 async function removeBackend(qmp: QmpClient, slot: string): Promise<void> {
-  const there = new Set((await qmp.execute('query-named-block-nodes', { flat: true })).map((node) => node['node-name']));
-  for (const node of [limitsNode(slot), slot, `${slot}-file`])
-    if (there.has(node)) await qmp.execute('blockdev-del', { 'node-name': node });
+  const there = (await qmp.execute('query-named-block-nodes', { flat: true })).map((node) => node['node-name'] ?? '');
+  const limits = there.filter((node) => node === limitsNode(slot));
+  for (const node of [...limits, ...lowerNodes(slot, there)]) await qmp.execute('blockdev-del', { 'node-name': node });
   const objects = await qmp.execute('qom-list', { path: '/objects' });
   if (objects.some(({ name }) => name === limitsNode(slot))) await qmp.execute('object-del', { id: limitsNode(slot) });
 }

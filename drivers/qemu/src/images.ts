@@ -1,6 +1,7 @@
 import { exec } from '@nakhoda/host';
 import { NakhodaError } from '@nakhoda/schema';
-import { access, open, rename, rm } from 'node:fs/promises';
+import { access, open, rename, rm, stat, statfs } from 'node:fs/promises';
+import { dirname } from 'node:path';
 
 import type { ChainImage } from './block-nodes.ts';
 import type { ImageDisk } from './hardware/firmware.ts';
@@ -19,16 +20,33 @@ export interface ImageTool {
   create(disk: ImageDisk, signal: AbortSignal): Promise<void>;
   /** Makes a qcow2 image with the content of a raw file; what a crash in the middle leaves is `<path>.new`. */
   copyRaw(from: string, disk: ImageDisk, signal: AbortSignal): Promise<void>;
-  /** @throws NakhodaError `storage.volume-refused` for anything but a qcow2 image that stands alone. */
-  check(disk: ImageDisk, signal: AbortSignal): Promise<void>;
+  /**
+   * Makes an image with the content of a chain whose images nobody writes to; what a crash in the middle leaves is
+   * `<path>.new`. `progress` is told shares from 0 to 1.
+   */
+  copyChain(chain: readonly ChainImage[], disk: ImageDisk, options: { signal: AbortSignal; progress: (fraction: number) => void }): Promise<void>;
+  /**
+   * Looks at a chain that is to be cloned; gives the disk's size in bytes.
+   * @throws NakhodaError `storage.volume-refused` when an image of it cannot be read, or names a data file
+   */
+  measure(chain: readonly ChainImage[], signal: AbortSignal): Promise<number>;
+  /**
+   * @param base what the image lies on by our own record; nothing for one that has to stand alone
+   * @throws NakhodaError `storage.volume-refused` for anything but a qcow2 image that names no other file
+   */
+  check(disk: ImageDisk, base: readonly ChainImage[], signal: AbortSignal): Promise<void>;
   /**
    * Makes an image that is not in use at least as large as its disk.
    * @param held there are overlays over it, which would not grow with it
+   * @param base what it lies on
    * @throws NakhodaError `vm.spec-invalid` for one that is larger; `snapshot.uses-disk` for one that is held
    */
-  grow(disk: ImageDisk, options: { held: boolean }, signal: AbortSignal): Promise<void>;
-  /** Makes an empty qcow2 image over another, which may be in use; what a crash in the middle leaves is `<path>.new`. */
-  createOverlay(path: string, backing: ChainImage): Promise<void>;
+  grow(disk: ImageDisk, options: { held: boolean; base: readonly ChainImage[] }, signal: AbortSignal): Promise<void>;
+  /**
+   * Makes an empty qcow2 image over another, which may be in use; what a crash in the middle leaves is `<path>.new`. It
+   * is as large as that one, or as `sizeBytes`.
+   */
+  createOverlay(path: string, backing: ChainImage, sizeBytes?: number): Promise<void>;
   /** Merges the first image of a chain, none of which is in use for writing, into the second. The first stays as it is. */
   merge(chain: readonly ChainImage[]): Promise<void>;
   /** Names another backing image in the header of an overlay that is not in use; its content must be the same over it. */
@@ -51,10 +69,14 @@ export function createImageTool(program: string): ImageTool {
 
   /** Lets the program make an image under another name, and gives it its own when it is whole. */
   async function make(disk: ImageDisk, signal: AbortSignal, args: (path: string) => readonly string[]): Promise<void> {
+    return makeBy(disk, signal, async (path) => void (await exec([program, ...args(path)], { signal })));
+  }
+
+  async function makeBy(disk: ImageDisk, signal: AbortSignal, work: (path: string) => Promise<void>): Promise<void> {
     const path = temporaryImage(disk.path);
     try {
       await rm(path, { force: true });
-      await exec([program, ...args(path)], { signal });
+      await work(path);
       await rename(path, disk.path);
     } catch (error) {
       await removeFile(path);
@@ -72,11 +94,41 @@ export function createImageTool(program: string): ImageTool {
 
     copyRaw: (from, disk, signal) => make(disk, signal, (path) => ['convert', '-q', '-f', 'raw', '-O', disk.format, '--', from, path]),
 
-    async check(disk, signal) {
+    copyChain: (chain, disk, { signal, progress }) =>
+      makeBy(disk, signal, async (path) => {
+        const source = `json:${JSON.stringify({ ...nested(chain), 'force-share': true })}`;
+        const offload = (await offloads(chain, path)) ? ['-C'] : [];
+        // It ends with this process: nobody would wait for one that went on.
+        const argv = [...endsWithUs, program, 'convert', '-p', '-m', '16', ...offload, '-O', disk.format, '--', source, path];
+        await exec(argv, { signal, timeoutMs: longMs, onStdout: (text) => share(text).forEach(progress) });
+        const { 'virtual-size': size = 0 } = await info({ path, format: disk.format }, signal);
+        if (size < disk.sizeBytes) await exec([program, 'resize', '-q', '-f', disk.format, '--', path, String(disk.sizeBytes)], { signal });
+        await flush(path);
+      }),
+
+    async measure(chain, signal) {
+      const refuse = (path: string, reason: string): NakhodaError =>
+        new NakhodaError('storage.volume-refused', {
+          message: `${path} cannot be cloned: ${reason}`,
+          hint: 'Look at the image with `qemu-img info`.',
+        });
+      const sizes: number[] = [];
+      for (const image of chain) {
+        const found = await info(image, signal).catch((error: unknown) => {
+          throw signal.aborted ? error : refuse(image.path, error instanceof Error ? error.message : String(error));
+        });
+        if (found['format-specific']?.data?.['data-file'] !== undefined) throw refuse(image.path, 'it names a data file');
+        sizes.push(found['virtual-size'] ?? 0);
+      }
+      return sizes[0] ?? 0;
+    },
+
+    async check(disk, base, signal) {
       let reason: string | null = null;
       try {
         const image = await info(disk, signal);
-        if (image['backing-filename'] !== undefined) reason = 'it names a backing file';
+        const backing = image['backing-filename'];
+        if (backing !== base[0]?.path) reason = backing === undefined ? 'it names no backing file, as it should' : 'it names a backing file';
         else if (image['format-specific']?.data?.['data-file'] !== undefined) reason = 'it names a data file';
       } catch (error) {
         if (signal.aborted) throw error;
@@ -89,12 +141,13 @@ export function createImageTool(program: string): ImageTool {
       });
     },
 
-    async grow(disk, { held }, signal) {
+    async grow(disk, { held, base }, signal) {
       const { 'virtual-size': size = 0 } = await info(disk, signal);
       if (size > wholeSectors(disk.sizeBytes)) throw smallerError(disk, size);
       if (size >= disk.sizeBytes) return;
       if (held) throw usesDiskError(disk.slot);
-      const argv = [program, 'resize', '-q', '-f', disk.format, '--', disk.path, String(disk.sizeBytes)];
+      const image = `json:${JSON.stringify(nested([{ layer: 0, path: disk.path, format: disk.format }, ...base]))}`;
+      const argv = [program, 'resize', '-q', '--', image, String(disk.sizeBytes)];
       try {
         await exec(argv, { timeoutMs: 60_000, signal });
       } catch (error) {
@@ -107,16 +160,15 @@ export function createImageTool(program: string): ImageTool {
       }
     },
 
-    async createOverlay(path, backing) {
-      const size = (await info(backing))['virtual-size'];
+    async createOverlay(path, backing, sizeBytes) {
+      const size = sizeBytes ?? (await info(backing))['virtual-size'];
       if (size === undefined) throw new Error(`qemu-img does not tell the size of ${backing.path}.`);
       const temporary = temporaryImage(path);
       await rm(temporary, { force: true });
       try {
         // `-u`: the backing image is not opened, so that nothing that its header names is either.
         await exec([program, 'create', '-q', '-f', 'qcow2', '-u', '-b', backing.path, '-F', backing.format, '--', temporary, String(size)]);
-        await using file = await open(temporary, 'r');
-        await file.sync();
+        await flush(temporary);
         await rename(temporary, path);
       } catch (error) {
         await removeFile(temporary);
@@ -129,8 +181,8 @@ export function createImageTool(program: string): ImageTool {
       for (const image of chain)
         if ((await info(image))['format-specific']?.data?.['data-file'] !== undefined) throw new Error(`${image.path} names a data file.`);
       // It ends with this process: one that went on would hold the images against whoever comes next.
-      await exec(['setpriv', '--pdeathsig', 'KILL', '--', program, 'commit', '-q', '-d', `json:${JSON.stringify(nested(chain))}`], {
-        timeoutMs: 6 * 60 * 60_000,
+      await exec([...endsWithUs, program, 'commit', '-q', '-d', `json:${JSON.stringify(nested(chain))}`], {
+        timeoutMs: longMs,
       });
     },
 
@@ -138,6 +190,34 @@ export function createImageTool(program: string): ImageTool {
       await exec([program, 'rebase', '-q', '-u', '-f', 'qcow2', '-b', backing.path, '-F', backing.format, '--', path]);
     },
   };
+}
+
+/** Of copying a disk: this bounds a hopeless wait. */
+const longMs = 6 * 60 * 60_000;
+const endsWithUs = ['setpriv', '--pdeathsig', 'KILL', '--'];
+
+/** Magic numbers of file systems that can let two files have blocks in common (linux/magic.h): btrfs, XFS, bcachefs. */
+const reflinking: ReadonlySet<number> = new Set([0x9123683e, 0x58465342, 0xca451a4e]);
+
+/**
+ * Whether the file system copies by itself, without reading. Elsewhere the kernel would copy byte by byte, and zeros that
+ * were written as data, which qemu-img leaves out, would be written again.
+ */
+async function offloads(chain: readonly ChainImage[], path: string): Promise<boolean> {
+  const target = await stat(dirname(path));
+  const devices = await Promise.all(chain.map(async (image) => (await stat(image.path)).dev));
+  return devices.every((device) => device === target.dev) && reflinking.has((await statfs(dirname(path))).type);
+}
+
+/** What `qemu-img -p` says in a piece of its output: `    (12.34/100%)`. */
+function share(text: string): number[] {
+  const last = [...text.matchAll(/\((\d+\.\d+)\/100%\)/g)].at(-1)?.[1];
+  return last === undefined ? [] : [Number(last) / 100];
+}
+
+async function flush(path: string): Promise<void> {
+  await using file = await open(path, 'r');
+  await file.sync();
 }
 
 /** A chain of images as one block node that leaves nothing to the images' own headers. */
@@ -153,7 +233,8 @@ function wholeSectors(bytes: number): number {
   return Math.ceil(bytes / 512) * 512;
 }
 
-function smallerError({ slot, sizeBytes }: ImageDisk, size: number): NakhodaError {
+/** What an image is refused with that has more than its disk is to have. */
+export function smallerError({ slot, sizeBytes }: ImageDisk, size: number): NakhodaError {
   return new NakhodaError('vm.spec-invalid', {
     message: `The image of ${slot} has ${size} bytes, and is not made smaller: ${sizeBytes} bytes were asked for.`,
     hint: 'Ask for at least what it has.',
@@ -165,6 +246,14 @@ export function usesDiskError(slot: string): NakhodaError {
   return new NakhodaError('snapshot.uses-disk', {
     message: `A snapshot has ${slot} as it is, so it can neither go nor grow.`,
     hint: "Delete the VM's snapshots first.",
+  });
+}
+
+/** What is refused that would change or delete images which another machine lies on, or is being copied from. */
+export function heldError(vm: string, what: string): NakhodaError {
+  return new NakhodaError('vm.wrong-state', {
+    message: `VM ${vm} ${what}: a clone needs its disk images as they are.`,
+    hint: 'Remove its linked clones first, or wait until the clone that is being made is there.',
   });
 }
 

@@ -11,6 +11,7 @@ const slots = ['disk0', 'disk1'];
 const spec = {
   directory: '/d',
   disks: slots.map((slot) => ({ slot, path: `/base/${slot}`, format: 'qcow2' as const })),
+  base: {},
 };
 const entry = (name: string): NewEntry => ({
   name,

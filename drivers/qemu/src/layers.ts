@@ -25,10 +25,17 @@ export interface LayerStore {
   trash: string[];
 }
 
-/** Where a VM's disks are: the part of its spec that is about images. */
-interface DiskPlaces {
+/** An image of another VM that a linked clone's disk lies on. */
+export type BaseImage = Omit<ChainImage, 'layer'>;
+
+/** What the images of a linked clone's disks lie on, by the path of the image, from the nearest down. */
+export type BaseImages = Readonly<Record<string, readonly BaseImage[]>>;
+
+/** Where a VM's disks are: the part of its record that is about images. */
+export interface DiskPlaces {
   directory: string;
   disks: readonly Pick<MachineDisk, 'slot' | 'path' | 'format'>[];
+  base: BaseImages;
 }
 
 /** What brings the layers nearer to what the snapshots need. */
@@ -56,21 +63,33 @@ export function lineage(store: Pick<LayerStore, 'layers'>, from: number): Layer[
   return found;
 }
 
-/** The images that make up a disk in a layer, top first, down to the disk as it was defined. */
-export function imageChain(store: Pick<LayerStore, 'layers'>, spec: DiskPlaces, slot: string, from: number): ChainImage[] {
-  const disk = slot === variableStore ? variableDisk(spec.directory) : spec.disks.find((one) => one.slot === slot);
+/** The images that make up a disk in a layer, top first, down to the disk as it was defined and what that lies on. */
+export function imageChain(store: Pick<LayerStore, 'layers'>, places: DiskPlaces, slot: string, from: number): ChainImage[] {
+  const disk = slot === variableStore ? variableDisk(places.directory) : places.disks.find((one) => one.slot === slot);
   if (!disk) throw new Error(`The VM has no disk ${slot}.`);
   const overlays = lineage(store, from)
     .filter(({ slots }) => slots.includes(slot))
-    .map(({ id }): ChainImage => ({ layer: id, path: `${spec.directory}/${overlayName(slot, id)}`, format: 'qcow2' }));
-  return [...overlays, { layer: 0, path: disk.path, format: disk.format }];
+    .map(({ id }): ChainImage => ({ layer: id, path: `${places.directory}/${overlayName(slot, id)}`, format: 'qcow2' }));
+  return [...overlays, { layer: 0, path: disk.path, format: disk.format }, ...baseChain(places.base, disk.path)];
+}
+
+/** What an image lies on in another VM's folder, from the nearest down; nothing for one that stands alone. */
+export function baseChain(base: BaseImages, path: string): ChainImage[] {
+  return (base[path] ?? []).map((image, index) => ({ layer: -1 - index, ...image }));
+}
+
+/** The images of a layer by their paths. */
+export function layerImages(store: Pick<LayerStore, 'layers'>, places: DiskPlaces, id: number): string[] {
+  if (id === 0) return [...places.disks.map(({ path }) => path), variableDisk(places.directory).path];
+  const slots = store.layers.find((layer) => layer.id === id)?.slots ?? [];
+  return slots.map((slot) => `${places.directory}/${overlayName(slot, id)}`);
 }
 
 /** The disk's images whose backing image is that of the layer. */
-export function imagesOver(store: Pick<LayerStore, 'layers'>, spec: DiskPlaces, slot: string, lower: number): ChainImage[] {
+export function imagesOver(store: Pick<LayerStore, 'layers'>, places: DiskPlaces, slot: string, lower: number): ChainImage[] {
   return store.layers
     .filter(({ slots }) => slots.includes(slot))
-    .map(({ id }) => imageChain(store, spec, slot, id))
+    .map(({ id }) => imageChain(store, places, slot, id))
     .flatMap(([image, backing]) => (image && backing?.layer === lower ? [image] : []));
 }
 
@@ -87,13 +106,14 @@ export function addLayer<S extends LayerStore>(store: S, parent: number, slots: 
 
 /**
  * The next thing to do about layers that hold no snapshot and are not written to: one that nothing grows from is
- * dropped, one with a single child takes that child's content in, one with several stays until they are fewer.
+ * dropped, one with a single child takes that child's content in, one with several stays until they are fewer. What
+ * clones need (`isHeld`) stays as it is.
  */
-export function nextReduction(store: LayerStore): Reduction | null {
+export function nextReduction(store: LayerStore, isHeld: (layer: number) => boolean = () => false): Reduction | null {
   const needed = new Set([store.active, ...store.entries.map(({ layer }) => layer)]);
   const merges: Reduction[] = [];
   for (const lower of [0, ...store.layers.map(({ id }) => id)]) {
-    if (needed.has(lower)) continue;
+    if (needed.has(lower) || isHeld(lower)) continue;
     const [child, ...others] = store.layers.filter(({ parent }) => parent === lower);
     if (!child) return { kind: 'drop', layer: lower };
     if (others.length === 0) merges.push({ kind: 'merge', upper: child.id, lower });

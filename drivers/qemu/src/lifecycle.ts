@@ -51,8 +51,8 @@ export async function startMachine(
   try {
     await mkdir(spec.runtimeDirectory, { recursive: true, mode: 0o700 });
     const store = await readSnapshots(spec);
-    const chain = (slot: string): ChainImage[] => imageChain(store, spec, slot, store.active);
-    await checkFiles(spec, chain);
+    const chain = (slot: string): ChainImage[] => imageChain(store, machine.places, slot, store.active);
+    await checkFiles(environment, spec, chain);
     for (const nic of spec.nics) await checkTap(spec.name, nic);
     await checkHostDevices(spec);
     await environment.confinement.prepare(spec);
@@ -118,11 +118,11 @@ export async function startMachine(
 
 const keptCodes = new Set(['vm.start-failed', 'storage.volume-not-found', 'snapshot.failed', 'exec.not-found']);
 
-/** Backing images are written too, when a snapshot is deleted. */
-async function checkFiles(spec: MachineSpec, chain: (slot: string) => ChainImage[]): Promise<void> {
-  const mode = constants.R_OK | constants.W_OK;
+/** Backing images are written too, when a snapshot is deleted; but not those that a linked clone needs. */
+async function checkFiles({ isHeld }: Environment, spec: MachineSpec, chain: (slot: string) => ChainImage[]): Promise<void> {
+  const modeOf = ({ path, layer }: ChainImage): number => constants.R_OK | (layer < 0 || isHeld(path) ? 0 : constants.W_OK);
   const files = [
-    ...imageDisks(spec).flatMap(({ slot }) => chain(slot).map(({ path }) => ({ what: `disk ${slot}`, path, mode }))),
+    ...imageDisks(spec).flatMap(({ slot }) => chain(slot).map((image) => ({ what: `disk ${slot}`, path: image.path, mode: modeOf(image) }))),
     ...(spec.cdrom === null ? [] : [{ what: 'CD image', path: spec.cdrom, mode: constants.R_OK }]),
     ...(spec.cloudInit === undefined ? [] : [{ what: 'cloud-init image', path: spec.cloudInit, mode: constants.R_OK }]),
   ];

@@ -5,6 +5,7 @@ import type { MachineSpec } from '@nakhoda/driver';
 import { type ProcessRef, readJsonFile, writeFileAtomic } from '@nakhoda/host';
 import type { Execution } from '@nakhoda/schema';
 
+import type { BaseImages, DiskPlaces } from './layers.ts';
 import { machinePaths } from './machine-paths.ts';
 
 /** `machine.json`: a defined VM. */
@@ -15,6 +16,27 @@ export interface MachineRecord {
   machineType: string;
   /** Disk images that this driver made, or was about to make; deleted with the VM. */
   madeDisks: string[];
+  /** Of a linked clone: other VMs' images that its own lie on. Written before its own are made, so that they are held. */
+  base?: BaseImages;
+  /** Of a machine whose images `clone` makes or has made, until `define` takes them. */
+  clone?: CloneRecord;
+}
+
+export interface CloneRecord {
+  /** The VM that it is made from. */
+  source: number;
+  /** Images of the source's that are being read: they must stay as they are. Null when all is there. */
+  reading: string[] | null;
+}
+
+/** Where the images of a machine are. */
+export function placesOf({ spec, base = {} }: Pick<MachineRecord, 'spec' | 'base'>): DiskPlaces {
+  return { directory: spec.directory, disks: spec.disks, base };
+}
+
+/** What this machine needs of other VMs' images, as they are. */
+export function neededImages({ base = {}, clone }: Pick<MachineRecord, 'base' | 'clone'>): string[] {
+  return [...Object.values(base).flatMap((images) => images.map(({ path }) => path)), ...(clone?.reading ?? [])];
 }
 
 /** `process.json`: the present run, or how the last one did not go as ordered. There is none after an orderly end. */

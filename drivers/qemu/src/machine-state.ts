@@ -12,7 +12,7 @@ export interface Activity {
 
 /** All that a VM's state is derived from. */
 export interface Observation {
-  record: Pick<MachineRecord, 'spec'>;
+  record: Pick<MachineRecord, 'spec' | 'clone'>;
   boot: BootRecord | null;
   /** Whether exactly the process of the boot record lives. */
   alive: boolean;
@@ -50,7 +50,7 @@ export function deriveStatus(observation: Observation): MachineStatus {
 }
 
 function deriveState(observation: Observation): { state: VmState; reason?: string } {
-  const { boot, alive, activity, bootId, pendingRollback } = observation;
+  const { record, boot, alive, activity, bootId, pendingRollback } = observation;
   if (boot?.kind !== 'run' || !alive) {
     if (activity?.state === 'starting') return activity;
     if (boot?.kind === 'run' && boot.ending === null) {
@@ -60,6 +60,7 @@ function deriveState(observation: Observation): { state: VmState; reason?: strin
     }
     if (boot?.kind === 'failed') return { state: 'stopped', reason: boot.reason };
     if (pendingRollback !== null) return { state: 'stopped', reason: interruptedRollback(pendingRollback) };
+    if (record.clone?.reading) return { state: 'stopped', reason: 'It is a clone that is being made, or was not finished.' };
     return { state: 'stopped' };
   }
   return deriveLiveState(observation, boot.begun, boot.process.pid);

@@ -13,7 +13,8 @@ import type { DriverEvent, MachineSpec, MachineStatus } from '@nakhoda/driver';
 import { setTimeout as delay } from 'node:timers/promises';
 
 import { machinePaths } from './machine-paths.ts';
-import { type BootRecord, type MachineRecord, type RunRecord, writeBootRecord } from './machine-record.ts';
+import type { DiskPlaces } from './layers.ts';
+import { type BootRecord, type MachineRecord, placesOf, type RunRecord, writeBootRecord } from './machine-record.ts';
 import { type Activity, deriveStatus } from './machine-state.ts';
 import { cleanUpRun, endsWithin, killOrphans, killQemu, readHowEnded, readLastWords, removeSockets } from './process.ts';
 import type { RunState } from './qmp/commands.ts';
@@ -66,6 +67,11 @@ export class Machine {
 
   get spec(): MachineSpec {
     return this.record.spec;
+  }
+
+  /** Where its images are. */
+  get places(): DiskPlaces {
+    return placesOf(this.record);
   }
 
   /** True while a QEMU process of this VM lives. */

@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 
-import type { MachineSpec } from '@nakhoda/driver';
 import { toNakhodaError } from '@nakhoda/schema';
 
 import type { ChainImage } from './block-nodes.ts';
@@ -13,6 +12,7 @@ import {
   imageChain,
   imagesOver,
   type Layer,
+  layerImages,
   mergedImage,
   nextReduction,
   overlayName,
@@ -44,10 +44,11 @@ interface ReduceOptions {
 }
 
 /** Makes the empty images of a new layer. */
-export async function makeOverlays(environment: Environment, spec: MachineSpec, store: SnapshotStore, layer: Layer): Promise<NewOverlay[]> {
+export async function makeOverlays(environment: Environment, machine: Machine, store: SnapshotStore, layer: Layer): Promise<NewOverlay[]> {
+  const { spec, places } = machine;
   const made: NewOverlay[] = [];
   for (const slot of layer.slots) {
-    const [below] = imageChain(store, spec, slot, layer.parent);
+    const [below] = imageChain(store, places, slot, layer.parent);
     if (!below) continue;
     const path = join(spec.directory, overlayName(slot, layer.id));
     await environment.images.createOverlay(path, below);
@@ -105,10 +106,10 @@ export async function heal(environment: Environment, machine: Machine, options: 
  * overlay stays, and the next change of the snapshots tries again.
  */
 export async function reduce(environment: Environment, machine: Machine, options: ReduceOptions): Promise<void> {
-  const { spec } = machine;
+  const { spec, places } = machine;
   for (;;) {
     const store = await readSnapshots(spec);
-    const step = nextReduction(store);
+    const step = nextReduction(store, (id) => layerImages(store, places, id).some(environment.isHeld));
     if (!step || (step.kind === 'merge' && !options.merge)) break;
     if (step.kind === 'drop') {
       await writeSnapshots(spec, dropLayer(store, step.layer));
@@ -135,9 +136,9 @@ async function mergeImage(
   upper: number,
   progress: ((fraction: number) => void) | undefined,
 ): Promise<void> {
-  const { spec } = machine;
+  const { spec, places } = machine;
   const store = await readSnapshots(spec);
-  const chain = imageChain(store, spec, slot, upper);
+  const chain = imageChain(store, places, slot, upper);
   const [, lower] = chain;
   if (!lower) return;
   const qmp = await liveQmp(machine);
@@ -145,10 +146,12 @@ async function mergeImage(
   const [top] = live;
   const put = async (): Promise<void> => {
     // Nobody relies on the headers of overlays that are not in use, but whoever looks at them shall not be misled.
-    for (const { layer, path } of imagesOver(store, spec, slot, upper))
+    for (const { layer, path } of imagesOver(store, places, slot, upper))
       if (!live.includes(layer)) await environment.images.rebase(path, lower);
     await writeSnapshots(spec, mergedImage(await readSnapshots(spec), upper, slot));
   };
+  // It may have been taken from QEMU for a linked clone that is no more.
+  await environment.handOver(spec, lower.path);
   if (!qmp || top === undefined || !live.includes(upper)) {
     await environment.images.merge(chain);
     await put();

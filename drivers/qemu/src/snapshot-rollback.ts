@@ -33,7 +33,7 @@ export async function rollBack(environment: Environment, ctx: DriverContext, mac
   const { store, layer } = addLayer(former, entry.layer, entry.disks);
   await writeSnapshots(spec, store);
   try {
-    await makeOverlays(environment, spec, store, layer);
+    await makeOverlays(environment, machine, store, layer);
     await powerOff(machine);
     // Memory on disk is of the disks that are left now.
     if (machine.suspended) await machine.setSuspended(null);
@@ -60,7 +60,7 @@ async function refuseMisfit(environment: Environment, machine: Machine, store: S
   };
   if (String(entry.disks) !== String(imageDisks(spec).map(({ slot }) => slot)))
     refuse('cannot be restored', `it is of ${String(entry.disks)}, which are not the disks now`);
-  const images = entry.disks.flatMap((slot) => imageChain(store, spec, slot, entry.layer));
+  const images = entry.disks.flatMap((slot) => imageChain(store, machine.places, slot, entry.layer));
   for (const { path } of images) if (!(await exists(path))) refuse('cannot be restored', `its disk image ${path} is not there`);
   if (!entry.hardware) return;
   const { mode } = machine.alive && machine.boot?.kind === 'run' ? machine.boot.execution : await environment.execution();

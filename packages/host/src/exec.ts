@@ -15,6 +15,8 @@ export interface ExecOptions {
   okExitCodes?: readonly number[];
   /** Bytes kept of each output; more is an error. Default 16 MiB. */
   maxOutputBytes?: number;
+  /** Called with each piece of standard output as it comes; it is kept as well. */
+  onStdout?: (text: string) => void;
 }
 
 export interface ExecResult {
@@ -64,6 +66,8 @@ export function exec(argv: readonly [string, ...string[]] | readonly string[], o
         else output[name].push(chunk);
       });
     }
+    const { onStdout } = options;
+    if (onStdout) child.stdout.on('data', (chunk: Buffer) => onStdout(chunk.toString('latin1')));
     // EPIPE: the program ended without reading its input, which its exit code tells better.
     child.stdin.on('error', () => undefined);
     child.stdin.end(options.input ?? '');

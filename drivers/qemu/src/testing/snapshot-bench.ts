@@ -7,7 +7,8 @@ import { testContext } from '@nakhoda/driver/contract';
 import { exec } from '@nakhoda/host';
 
 import type { ChainImage } from '../block-nodes.ts';
-import { imageChain } from '../layers.ts';
+import { type DiskPlaces, imageChain } from '../layers.ts';
+import { placesOf, readMachineRecord } from '../machine-record.ts';
 import { readSnapshots } from '../snapshot-store.ts';
 import type { RealQemu } from './real-qemu.ts';
 
@@ -54,11 +55,16 @@ function node([top, ...below]: ChainImage[]): object | null {
   return top ? { driver: top.format, file: { driver: 'file', filename: top.path }, backing: node(below) } : null;
 }
 
+async function placesBy(spec: MachineSpec): Promise<DiskPlaces> {
+  return placesOf((await readMachineRecord(spec.directory)) ?? { spec });
+}
+
 /** Writes the letter over the first 64 KiB of each disk of a stopped VM. */
 export async function scribble(spec: MachineSpec, letter: string): Promise<void> {
   const store = await readSnapshots(spec);
+  const places = await placesBy(spec);
   for (const { slot } of spec.disks) {
-    const image = `json:${JSON.stringify(node(imageChain(store, spec, slot, store.active)))}`;
+    const image = `json:${JSON.stringify(node(imageChain(store, places, slot, store.active)))}`;
     await exec(['qemu-io', '-c', `write -P ${letter.charCodeAt(0)} 0 64k`, image]);
   }
 }
@@ -66,9 +72,10 @@ export async function scribble(spec: MachineSpec, letter: string): Promise<void>
 /** What was written last over each disk of a stopped VM, in a layer. Fails where it is a mixture. */
 export async function scribbled(spec: MachineSpec, layer?: number): Promise<string> {
   const store = await readSnapshots(spec);
+  const places = await placesBy(spec);
   const found = await Promise.all(
     spec.disks.map(async ({ slot }) => {
-      const image = `json:${JSON.stringify(node(imageChain(store, spec, slot, layer ?? store.active)))}`;
+      const image = `json:${JSON.stringify(node(imageChain(store, places, slot, layer ?? store.active)))}`;
       const { stdout } = await exec(['qemu-io', '-r', '-U', '-c', 'read -v 0 64k', image]);
       const bytes = new Set([...stdout.matchAll(/^[0-9a-f]{8}: +((?:[0-9a-f]{2} )+)/gm)].flatMap(([, row]) => row?.trim().split(/\s+/)));
       return [...bytes].map((byte) => String.fromCharCode(Number.parseInt(byte ?? '', 16))).join('');
