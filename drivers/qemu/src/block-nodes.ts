@@ -85,7 +85,7 @@ export function imageNodes(
       'node-name': fileNode(node),
       'filename': image.path,
       ...common,
-      ...(image.layer < 0 ? { 'read-only': true } : readOnly ? { 'auto-read-only': true } : {}),
+      ...(image.layer < 0 ? { 'read-only': true } : { 'auto-read-only': true }),
     },
     {
       'driver': image.format,

@@ -15,6 +15,8 @@ const driver = createQemuDriver({
 });
 const ctx = testContext();
 assert.ok(driver.clone);
+// What QEMU can do is asked once, and takes a moment.
+await driver.probe(ctx);
 await driver.list(ctx);
 process.stdout.write('begun\n');
 await driver.clone(ctx, { source: Number(source), snapshot: null, linked: false, spec: JSON.parse(spec) as MachineSpec });
