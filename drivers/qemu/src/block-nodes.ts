@@ -78,8 +78,8 @@ export function imageNodes(
   const node = layerNode(slot, image.layer);
   const common = { ...(traits.discard ? { discard: 'unmap' } : {}), ...cacheMembers(traits.cache) };
   return [
-    // A commit writes into a backing image: its file becomes writable when a writer comes, and is not before. Another
-    // VM's image never is.
+    // A commit writes into a backing image: its file becomes writable when a writer comes, and is not before; and when an
+    // overlay comes on top, QEMU gives up the descriptor that it could write by. Another VM's image is never written.
     {
       'driver': 'file',
       'node-name': fileNode(node),

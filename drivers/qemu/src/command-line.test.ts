@@ -104,7 +104,7 @@ socket,id=agent,path=/run/n/101/agent.sock,server=on,wait=off
 -object
 {"qom-type":"throttle-group","id":"disk0-limits","limits":{"iops-total":0,"bps-total":0}}
 -blockdev
-{"driver":"file","node-name":"disk0-file","filename":"/srv/images/101/disk0.qcow2","discard":"unmap"}
+{"driver":"file","node-name":"disk0-file","filename":"/srv/images/101/disk0.qcow2","discard":"unmap","auto-read-only":true}
 -blockdev
 {"driver":"qcow2","node-name":"disk0","file":"disk0-file","discard":"unmap","backing":null}
 -blockdev
@@ -181,7 +181,7 @@ test('overlays: every image with its format and its backing node, the backing on
     '-blockdev',
     '{"driver":"qcow2","node-name":"disk0-2","file":"disk0-2-file","discard":"unmap","backing":"disk0","read-only":true}',
     '-blockdev',
-    '{"driver":"file","node-name":"disk0-7-file","filename":"/srv/images/101/disk0.layer7.qcow2","discard":"unmap"}',
+    '{"driver":"file","node-name":"disk0-7-file","filename":"/srv/images/101/disk0.layer7.qcow2","discard":"unmap","auto-read-only":true}',
     '-blockdev',
     '{"driver":"qcow2","node-name":"disk0-7","file":"disk0-7-file","discard":"unmap","backing":"disk0-2"}',
     '-blockdev',
@@ -189,6 +189,20 @@ test('overlays: every image with its format and its backing node, the backing on
     '-device',
     '{"driver":"virtio-blk-pci","id":"disk0-device","bus":"disk0-port","addr":"0x0","num-queues":4,"drive":"disk0-limits","serial":"disk0","bootindex":1}',
   ]);
+});
+
+test('the images of another VM that a linked clone lies on are opened to be read, and for nothing else', () => {
+  const chain: ChainImage[] = [
+    { layer: 0, path: '/srv/images/101/disk0.qcow2', format: 'qcow2' },
+    { layer: -1, path: '/srv/images/100/disk0.qcow2', format: 'qcow2' },
+  ];
+  const argv = commandLine(spec, { ...plan, chain: () => chain });
+  for (const node of [
+    '{"driver":"file","node-name":"disk0-base1-file","filename":"/srv/images/100/disk0.qcow2","discard":"unmap","read-only":true}',
+    '{"driver":"qcow2","node-name":"disk0-base1","file":"disk0-base1-file","discard":"unmap","backing":null,"read-only":true}',
+    '{"driver":"qcow2","node-name":"disk0","file":"disk0-file","discard":"unmap","backing":"disk0-base1"}',
+  ])
+    assert.ok(argv.includes(node), node);
 });
 
 test('nothing in a path becomes an option', () => {

@@ -1,9 +1,10 @@
 import { exec } from '@nakhoda/host';
 import { NakhodaError } from '@nakhoda/schema';
-import { access, open, rename, rm, stat, statfs } from 'node:fs/promises';
+import { access, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 import type { ChainImage } from './block-nodes.ts';
+import { copiesByItself, copyShares } from './image-copy.ts';
 import type { ImageDisk } from './hardware/firmware.ts';
 import { escapeCommas } from './hardware/parts.ts';
 
@@ -97,10 +98,11 @@ export function createImageTool(program: string): ImageTool {
     copyChain: (chain, disk, { signal, progress }) =>
       makeBy(disk, signal, async (path) => {
         const source = `json:${JSON.stringify({ ...nested(chain), 'force-share': true })}`;
-        const offload = (await offloads(chain, path)) ? ['-C'] : [];
+        const paths = chain.map((image) => image.path);
+        const offload = (await copiesByItself(paths, dirname(path))) ? ['-C'] : [];
         // It ends with this process: nobody would wait for one that went on.
         const argv = [...endsWithUs, program, 'convert', '-p', '-m', '16', ...offload, '-O', disk.format, '--', source, path];
-        await exec(argv, { signal, timeoutMs: longMs, onStdout: (text) => share(text).forEach(progress) });
+        await exec(argv, { signal, timeoutMs: longMs, onStdout: (text) => copyShares(text).forEach(progress) });
         const { 'virtual-size': size = 0 } = await info({ path, format: disk.format }, signal);
         if (size < disk.sizeBytes) await exec([program, 'resize', '-q', '-f', disk.format, '--', path, String(disk.sizeBytes)], { signal });
         await flush(path);
@@ -195,25 +197,6 @@ export function createImageTool(program: string): ImageTool {
 /** Of copying a disk: this bounds a hopeless wait. */
 const longMs = 6 * 60 * 60_000;
 const endsWithUs = ['setpriv', '--pdeathsig', 'KILL', '--'];
-
-/** Magic numbers of file systems that can let two files have blocks in common (linux/magic.h): btrfs, XFS, bcachefs. */
-const reflinking: ReadonlySet<number> = new Set([0x9123683e, 0x58465342, 0xca451a4e]);
-
-/**
- * Whether the file system copies by itself, without reading. Elsewhere the kernel would copy byte by byte, and zeros that
- * were written as data, which qemu-img leaves out, would be written again.
- */
-async function offloads(chain: readonly ChainImage[], path: string): Promise<boolean> {
-  const target = await stat(dirname(path));
-  const devices = await Promise.all(chain.map(async (image) => (await stat(image.path)).dev));
-  return devices.every((device) => device === target.dev) && reflinking.has((await statfs(dirname(path))).type);
-}
-
-/** What `qemu-img -p` says in a piece of its output: `    (12.34/100%)`. */
-function share(text: string): number[] {
-  const last = [...text.matchAll(/\((\d+\.\d+)\/100%\)/g)].at(-1)?.[1];
-  return last === undefined ? [] : [Number(last) / 100];
-}
 
 async function flush(path: string): Promise<void> {
   await using file = await open(path, 'r');

@@ -3,8 +3,18 @@ import { test } from 'node:test';
 
 import fc from 'fast-check';
 
-import { layerNode, layerOfNode } from './block-nodes.ts';
-import { absorbLayer, addLayer, alignLayers, dropLayer, imageChain, imagesOver, lineage, mergedImage, nextReduction } from './layers.ts';
+import { layerNode, layerOfNode, lowerNodes } from './block-nodes.ts';
+import {
+  absorbLayer,
+  addLayer,
+  alignLayers,
+  dropLayer,
+  imageChain,
+  imagesOver,
+  lineage,
+  mergedImage,
+  nextReduction,
+} from './layers.ts';
 import { begin, emptyStore, finish, type NewEntry, remove, removeUnfinished, type SnapshotStore } from './snapshot-tree.ts';
 
 const slots = ['disk0', 'disk1'];
@@ -66,6 +76,31 @@ test('a node tells its layer, and only a node of that disk does', () => {
     assert.equal(layerOfNode('disk1', node), null);
 });
 
+test('below a linked clone lie the images of another VM, which are no layers of its own', () => {
+  const base = { '/base/disk0': ['/other/disk0.layer1.qcow2', '/other/disk0.qcow2'].map((path) => ({ path, format: 'qcow2' as const })) };
+  const chain = imageChain(take(emptyStore, 'a'), { ...spec, base }, 'disk0', 1);
+  assert.deepEqual(
+    chain.map(({ layer, path }) => [layer, path]),
+    [
+      [1, '/d/disk0.layer1.qcow2'],
+      [0, '/base/disk0'],
+      [-1, '/other/disk0.layer1.qcow2'],
+      [-2, '/other/disk0.qcow2'],
+    ],
+  );
+  const nodes = chain.map(({ layer }) => layerNode('disk0', layer));
+  assert.deepEqual(nodes, ['disk0-1', 'disk0', 'disk0-base1', 'disk0-base2']);
+  assert.deepEqual(
+    nodes.map((node) => layerOfNode('disk0', node)),
+    [1, 0, null, null],
+  );
+  const others = ['cd', 'disk0-1', 'disk0-1-file', 'disk1-base1', 'disk0-limits'];
+  const there = ['disk0-base2-file', 'disk0-base2', 'disk0-base1-file', 'disk0-base1', 'disk0-file', 'disk0'];
+  assert.deepEqual(lowerNodes('disk0', [...there, ...others]), there.toReversed());
+  assert.deepEqual(lowerNodes('disk0', ['disk0-base1', ...others]), ['disk0-base1'], 'what a try before has left');
+  assert.deepEqual(lowerNodes('disk0', others), []);
+});
+
 test('what QEMU did before its daemon died is taken up', () => {
   const { store: begun, layer } = begin(take(emptyStore, 'a'), entry('b'));
   const changing = { ...begun, active: layer.id };
@@ -90,15 +125,35 @@ test('what QEMU did before its daemon died is taken up', () => {
 });
 
 type Image = Record<string, string>;
-type Step = { kind: 'write' | 'take' | 'crash while taking' | 'reduce' } | { kind: 'rollback' | 'delete' | 'reduce partly'; pick: number };
+type Step =
+  | { kind: 'write' | 'take' | 'crash while taking' | 'clone as it runs' | 'reduce' }
+  | { kind: 'rollback' | 'delete' | 'clone' | 'remove a clone' | 'reduce partly'; pick: number };
+
+/** The images that another machine is made of or lies on, by slot, and what they held then. */
+interface Clone {
+  chains: Record<string, string[]>;
+  holds: Image;
+}
 
 /** Images with contents, changed as qemu-img and QEMU change them. */
 class Disks {
   readonly images = new Map<string, Image>(spec.disks.map(({ path }) => [path, {}]));
   store: SnapshotStore = emptyStore;
+  clones: Clone[] = [];
+
+  isHeld = (path: string): boolean => this.clones.some(({ chains }) => Object.values(chains).flat().includes(path));
+
+  clone(layer: number): void {
+    const chains = Object.fromEntries(slots.map((slot) => [slot, paths(this.store, slot, layer)]));
+    this.clones.push({ chains, holds: this.content('disk0', layer) });
+  }
+
+  read(chain: readonly string[]): Image {
+    return chain.reduceRight<Image>((below, path) => ({ ...below, ...this.images.get(path) }), {});
+  }
 
   content(slot: string, from = this.store.active): Image {
-    return paths(this.store, slot, from).reduceRight<Image>((below, path) => ({ ...below, ...this.images.get(path) }), {});
+    return this.read(paths(this.store, slot, from));
   }
 
   make(layer: number): void {
@@ -113,7 +168,7 @@ class Disks {
   /** So many images are merged or layers dropped; then a crash. */
   reduce(budget: number): void {
     for (let left = budget; left > 0; left -= 1) {
-      const step = nextReduction(this.store);
+      const step = nextReduction(this.store, { places: spec, isHeld: this.isHeld });
       if (!step) return;
       if (step.kind === 'drop') {
         this.store = dropLayer(this.store, step.layer);
@@ -132,11 +187,11 @@ class Disks {
 }
 
 const step: fc.Arbitrary<Step> = fc.oneof(
-  fc.record({ kind: fc.constantFrom('write', 'take', 'crash while taking', 'reduce') }),
-  fc.record({ kind: fc.constantFrom('rollback', 'delete', 'reduce partly'), pick: fc.nat(12) }),
+  fc.record({ kind: fc.constantFrom('write', 'take', 'crash while taking', 'clone as it runs', 'reduce') }),
+  fc.record({ kind: fc.constantFrom('rollback', 'delete', 'clone', 'remove a clone', 'reduce partly'), pick: fc.nat(12) }),
 );
 
-test('whatever happens to others, a snapshot and the VM keep their content, and nothing is kept for nobody', () => {
+test('whatever happens to others, a snapshot, a clone and the VM keep their content, and nothing is kept for nobody', () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60, size: 'max' }), (steps) => {
       const disks = new Disks();
@@ -164,15 +219,25 @@ test('whatever happens to others, a snapshot and the VM keep their content, and 
         } else if (one.kind === 'delete' && name !== undefined) {
           disks.store = remove(store, name);
           expected.delete(name);
+        } else if (one.kind === 'clone as it runs') {
+          const { store: begun, layer } = addLayer(store, store.active, slots);
+          disks.clone(store.active);
+          disks.make(layer.id);
+          disks.store = { ...begun, active: layer.id };
+        } else if (one.kind === 'clone' && name !== undefined) {
+          disks.clone(store.entries.find((entry) => entry.name === name)?.layer ?? -1);
+        } else if (one.kind === 'remove a clone') {
+          disks.clones = disks.clones.filter((_, place) => place !== one.pick % Math.max(disks.clones.length, 1));
         } else if (one.kind === 'reduce partly') disks.reduce(one.pick);
         else if (one.kind === 'reduce') {
           disks.reduce(Infinity);
           const used = [disks.store.active, ...disks.store.entries.map(({ layer }) => layer)];
           for (const { id } of disks.store.layers)
-            assert.ok(used.includes(id) || disks.store.layers.filter(({ parent }) => parent === id).length > 1, `layer ${id} is of no use`);
-          if (expected.size === 0) assert.deepEqual(paths(disks.store, 'disk0'), ['/base/disk0']);
+            assert.ok(used.includes(id) || disks.clones.length > 0 || disks.store.layers.filter(({ parent }) => parent === id).length > 1, `layer ${id} is of no use`);
+          if (expected.size === 0 && disks.clones.length === 0) assert.deepEqual(paths(disks.store, 'disk0'), ['/base/disk0']);
         }
         for (const slot of slots) {
+          for (const { chains, holds } of disks.clones) assert.deepEqual(disks.read(chains[slot] ?? []), holds, 'a clone');
           assert.deepEqual(disks.content(slot), now);
           for (const { name, layer } of disks.store.entries) assert.deepEqual(disks.content(slot, layer), expected.get(name), name);
         }

@@ -78,11 +78,22 @@ export function baseChain(base: BaseImages, path: string): ChainImage[] {
   return (base[path] ?? []).map((image, index) => ({ layer: -1 - index, ...image }));
 }
 
-/** The images of a layer by their paths. */
-export function layerImages(store: Pick<LayerStore, 'layers'>, places: DiskPlaces, id: number): string[] {
-  if (id === 0) return [...places.disks.map(({ path }) => path), variableDisk(places.directory).path];
+/** What of a VM's images has to stay as it is for others' sake. */
+export interface Held {
+  places: DiskPlaces;
+  isHeld: (path: string) => boolean;
+}
+
+/** Whether an image of the layer's own is held. */
+function holdsImages(store: LayerStore, { places, isHeld }: Held, id: number): boolean {
   const slots = store.layers.find((layer) => layer.id === id)?.slots ?? [];
-  return slots.map((slot) => `${places.directory}/${overlayName(slot, id)}`);
+  return slots.some((slot) => isHeld(`${places.directory}/${overlayName(slot, id)}`));
+}
+
+/** Whether an image is held that a merge into the layer would write to: of a disk that has none here, it is further below. */
+function holdsTops(store: LayerStore, { places, isHeld }: Held, id: number): boolean {
+  const slots = [...places.disks.map(({ slot }) => slot), variableStore];
+  return slots.some((slot) => isHeld(imageChain(store, places, slot, id)[0]?.path ?? ''));
 }
 
 /** The disk's images whose backing image is that of the layer. */
@@ -107,15 +118,16 @@ export function addLayer<S extends LayerStore>(store: S, parent: number, slots: 
 /**
  * The next thing to do about layers that hold no snapshot and are not written to: one that nothing grows from is
  * dropped, one with a single child takes that child's content in, one with several stays until they are fewer. What
- * clones need (`isHeld`) stays as it is.
+ * clones need (`held`) stays as it is.
  */
-export function nextReduction(store: LayerStore, isHeld: (layer: number) => boolean = () => false): Reduction | null {
+export function nextReduction(store: LayerStore, held: Held | null = null): Reduction | null {
   const needed = new Set([store.active, ...store.entries.map(({ layer }) => layer)]);
   const merges: Reduction[] = [];
   for (const lower of [0, ...store.layers.map(({ id }) => id)]) {
-    if (needed.has(lower) || isHeld(lower)) continue;
+    if (needed.has(lower) || (held && holdsImages(store, held, lower))) continue;
     const [child, ...others] = store.layers.filter(({ parent }) => parent === lower);
     if (!child) return { kind: 'drop', layer: lower };
+    if (held && (holdsTops(store, held, lower) || holdsImages(store, held, child.id))) continue;
     if (others.length === 0) merges.push({ kind: 'merge', upper: child.id, lower });
   }
   return merges[0] ?? null;

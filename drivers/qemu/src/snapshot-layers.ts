@@ -12,7 +12,6 @@ import {
   imageChain,
   imagesOver,
   type Layer,
-  layerImages,
   mergedImage,
   nextReduction,
   overlayName,
@@ -109,7 +108,7 @@ export async function reduce(environment: Environment, machine: Machine, options
   const { spec, places } = machine;
   for (;;) {
     const store = await readSnapshots(spec);
-    const step = nextReduction(store, (id) => layerImages(store, places, id).some(environment.isHeld));
+    const step = nextReduction(store, { places, isHeld: environment.isHeld });
     if (!step || (step.kind === 'merge' && !options.merge)) break;
     if (step.kind === 'drop') {
       await writeSnapshots(spec, dropLayer(store, step.layer));

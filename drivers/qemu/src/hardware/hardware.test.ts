@@ -117,7 +117,7 @@ test('UEFI: code that is only read, variables of the VM’s own, with secure boo
     '-blockdev',
     '{"driver":"raw","node-name":"efi","file":"efi-file","read-only":true}',
     '-blockdev',
-    '{"driver":"file","node-name":"efivars-file","filename":"/d/efivars.qcow2","discard":"unmap"}',
+    '{"driver":"file","node-name":"efivars-file","filename":"/d/efivars.qcow2","discard":"unmap","auto-read-only":true}',
     '-blockdev',
     '{"driver":"qcow2","node-name":"efivars","file":"efivars-file","discard":"unmap","backing":null}',
     'type=pc-x-7.2,usb=off,vmport=off,pflash0=efi,pflash1=efivars,smm=on',
