@@ -42,8 +42,9 @@ export async function linkedCloneQemu(): Promise<FigureRow[]> {
     await driver.undefine(ctx, { vmid: spec.vmid });
     return taken;
   };
-  const linked = [];
-  const full = [];
+  type Taken = Awaited<ReturnType<typeof make>>;
+  const linked: Taken[] = [];
+  const full: Taken[] = [];
   for (let round = 0; round < rounds; round += 1) {
     linked.push(await make(true));
     full.push(await make(false));
@@ -52,7 +53,7 @@ export async function linkedCloneQemu(): Promise<FigureRow[]> {
   await driver.undefine(ctx, { vmid });
   await driver.close();
 
-  const whole = ({ clone, define, start }: (typeof linked)[number]): number => clone + define + start;
+  const whole = ({ clone, define, start }: Taken): number => clone + define + start;
   const ours = median(linked.map(whole));
   const copied = median(full.map(whole));
   return [
