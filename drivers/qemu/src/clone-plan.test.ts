@@ -96,7 +96,10 @@ test('what cannot be cloned is refused', () => {
   };
   const now = { snapshot: null, linked: true };
   refused('snapshot.not-found', source(), { snapshot: 'nowhere', linked: false });
-  for (const state of ['running', 'paused', 'crashed', 'unknown'] as const) refused('vm.wrong-state', source({ status: { state } }), now);
+  for (const state of ['running', 'paused', 'crashed', 'unknown'] as const) {
+    refused('vm.wrong-state', source({ status: { state }, alive: true }), now);
+  }
+  assert.equal(planClone(source({ status: { state: 'crashed' } }), { ...now, spec: machine(200) }).images.length, 2);
   refused('vm.wrong-state', source({ status: { state: 'stopped', suspended: true } }), now);
   const half = { spec: machine(100), clone: { source: 1, reading: [] } };
   refused('vm.wrong-state', source({ record: half }), { snapshot: null, linked: false });

@@ -46,7 +46,9 @@ export function planClone(source: CloneSource, { snapshot, linked, spec }: Omit<
   if (record.clone?.reading) throw stateError(from.name, 'is a clone itself that was not finished', 'Remove it, or finish it.');
   const entry = snapshot === null ? null : findReady(store, snapshot);
   if (snapshot !== null && !entry) throw notFoundError(from.name);
-  if (linked && !entry && (status.state !== 'stopped' || status.suspended === true)) {
+  // What crashed is as after a loss of power, and goes on no more than what was stopped.
+  const still = status.state === 'stopped' || (status.state === 'crashed' && !alive);
+  if (linked && !entry && (!still || status.suspended === true)) {
     throw stateError(
       from.name,
       `is ${status.state === 'stopped' ? 'suspended' : status.state}, so its disks go on changing under a linked clone`,

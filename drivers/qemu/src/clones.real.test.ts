@@ -60,7 +60,7 @@ test('linked clones, and linked clones of those: each has its own snapshots and 
   // Whatever their sources do, also with a new daemon, nothing is taken from below the clones.
   await driver.close();
   driver = await qemu.makeDriver();
-  for (const { vmid } of [a, b]) await assert.rejects(driver.undefine(ctx, { vmid }), { code: 'vm.wrong-state', message: /a clone needs/ });
+  for (const { vmid } of [a, b]) await assert.rejects(driver.undefine(ctx, { vmid }), { code: 'vm.has-clones', message: /a clone needs/ });
   await driver.start(ctx, { vmid: a.vmid });
   await facet(driver).delete(ctx, { vmid: a.vmid, name: 's1' });
   await powerOff(driver, a.vmid);
@@ -90,7 +90,7 @@ test('linked clones, and linked clones of those: each has its own snapshots and 
   assert.equal(await exec(['qemu-io', '-c', 'read -P 0 1M 3M', path(d)]).then(({ stdout: said }) => /failed/i.test(said)), false);
 
   // A source that was cloned as it is does not start, and nobody else's image is taken for a clone's.
-  await assert.rejects(driver.start(ctx, { vmid: b.vmid }), { code: 'vm.wrong-state', message: /a clone needs/ });
+  await assert.rejects(driver.start(ctx, { vmid: b.vmid }), { code: 'vm.has-clones', message: /a clone needs/ });
   const forged = { ...a, vmid: a.vmid + 100, uuid: '0b1d2c3e-0000-4000-8000-000000000102', disks: [{ ...a.disks[0]!, path: path(d) }] };
   const elsewhere = { directory: `${a.directory}1`, runtimeDirectory: `${a.runtimeDirectory}1` };
   await assert.rejects(driver.define(ctx, { spec: { ...forged, ...elsewhere } }), { code: 'storage.volume-refused', message: /backing file/ });

@@ -151,7 +151,7 @@ export async function deleteImage({ isHeld }: Environment, machine: Machine, pat
 
 /**
  * Deletes everything that the driver made for a VM, and its folders when nothing else is in them.
- * @throws NakhodaError `vm.wrong-state` when a clone needs its images
+ * @throws NakhodaError `vm.has-clones` when a clone needs its images
  */
 export async function removeDefinition({ isHeld }: Environment, ctx: DriverContext, record: MachineRecord): Promise<void> {
   const { spec } = record;

@@ -234,7 +234,7 @@ export function usesDiskError(slot: string): NakhodaError {
 
 /** What is refused that would change or delete images which another machine lies on, or is being copied from. */
 export function heldError(vm: string, what: string): NakhodaError {
-  return new NakhodaError('vm.wrong-state', {
+  return new NakhodaError('vm.has-clones', {
     message: `VM ${vm} ${what}: a clone needs its disk images as they are.`,
     hint: 'Remove its linked clones first, or wait until the clone that is being made is there.',
   });
