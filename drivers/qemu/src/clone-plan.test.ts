@@ -59,7 +59,10 @@ test('what a clone is made of: the images of the snapshot, or those that are wri
   ]);
   const base = { '/images/100/disk0.qcow2': [{ path: '/images/50/disk0.qcow2', format: 'raw' as const }] };
   const linkedItself = source({ record: { spec: machine(100), base } });
-  assert.deepEqual(chains(linkedItself, { snapshot: 's1', linked: true })[0]?.slice(2), ['/images/100/disk0.qcow2', '/images/50/disk0.qcow2']);
+  assert.deepEqual(chains(linkedItself, { snapshot: 's1', linked: true })[0]?.slice(2), [
+    '/images/100/disk0.qcow2',
+    '/images/50/disk0.qcow2',
+  ]);
   const fewer = machine(200, { disks: machine(200).disks.slice(1) });
   assert.deepEqual(
     chains(source(), { snapshot: 's1', linked: false }, fewer).map(([, path]) => path),

@@ -94,5 +94,5 @@ function stateError(vm: string, what: string, hint: string): NakhodaError {
 }
 
 function specError(message: string): NakhodaError {
-  return new NakhodaError('vm.spec-invalid', { message, hint: "Give the clone the disks that its source has." });
+  return new NakhodaError('vm.spec-invalid', { message, hint: 'Give the clone the disks that its source has.' });
 }

@@ -56,7 +56,9 @@ export function createClone(environment: Environment, tools: CloneTools): NonNul
 export async function release(environment: Environment, ctx: Pick<DriverContext, 'log'>, source: Machine): Promise<void> {
   await source.turns
     .run(() => heal(environment, source, { merge: true, log: ctx.log }))
-    .catch((error: unknown) => ctx.log(`The disks of VM ${source.spec.name} could not be put in order yet: ${toNakhodaError(error).message}`));
+    .catch((error: unknown) =>
+      ctx.log(`The disks of VM ${source.spec.name} could not be put in order yet: ${toNakhodaError(error).message}`),
+    );
 }
 
 /** Looks at everything, puts the clone on record, and freezes what it is to be made of. In the source's turn. */

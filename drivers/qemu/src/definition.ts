@@ -157,7 +157,8 @@ export async function removeDefinition({ isHeld }: Environment, ctx: DriverConte
   const { spec } = record;
   const { layers, entries, trash } = await readSnapshots(spec);
   const overlays = layers.flatMap(({ id, slots }) => slots.map((slot) => overlayName(slot, id)));
-  if ([...record.madeDisks, ...overlays.map((name) => join(spec.directory, name))].some(isHeld)) throw heldError(spec.name, 'cannot be removed');
+  if ([...record.madeDisks, ...overlays.map((name) => join(spec.directory, name))].some(isHeld))
+    throw heldError(spec.name, 'cannot be removed');
   const memories = entries.filter(({ memory }) => memory).map(({ number }) => memoryName(number));
   const snapshotFiles = [...overlays, ...memories, ...trash].map((name) => join(spec.directory, name));
   for (const path of [...record.madeDisks, ...snapshotFiles]) {

@@ -64,7 +64,8 @@ export function createQemuDriver(options: QemuDriverOptions): Driver {
   const events = new EventHub();
   const machines = new Map<number, Machine>();
   const isHeld = (path: string): boolean => [...machines.values()].some(({ record }) => neededImages(record).includes(path));
-  const basesOf = (vmid: number): string[] => Object.values(machines.get(vmid)?.places.base ?? {}).flatMap((images) => images.map(({ path }) => path));
+  const basesOf = (vmid: number): string[] =>
+    Object.values(machines.get(vmid)?.places.base ?? {}).flatMap((images) => images.map(({ path }) => path));
   const environment = createEnvironment(options, { isHeld, basesOf });
   const isolated = options.isolate !== false && process.getuid?.() === 0;
   const qemuLists = new Map<string, Promise<QemuLists>>();

@@ -25,7 +25,11 @@ export interface ImageTool {
    * Makes an image with the content of a chain whose images nobody writes to; what a crash in the middle leaves is
    * `<path>.new`. `progress` is told shares from 0 to 1.
    */
-  copyChain(chain: readonly ChainImage[], disk: ImageDisk, options: { signal: AbortSignal; progress: (fraction: number) => void }): Promise<void>;
+  copyChain(
+    chain: readonly ChainImage[],
+    disk: ImageDisk,
+    options: { signal: AbortSignal; progress: (fraction: number) => void },
+  ): Promise<void>;
   /**
    * Looks at a chain that is to be cloned; gives the disk's size in bytes.
    * @throws NakhodaError `storage.volume-refused` when an image of it cannot be read, or names a data file
@@ -130,7 +134,8 @@ export function createImageTool(program: string): ImageTool {
       try {
         const image = await info(disk, signal);
         const backing = image['backing-filename'];
-        if (backing !== base[0]?.path) reason = backing === undefined ? 'it names no backing file, as it should' : 'it names a backing file';
+        if (backing !== base[0]?.path)
+          reason = backing === undefined ? 'it names no backing file, as it should' : 'it names a backing file';
         else if (image['format-specific']?.data?.['data-file'] !== undefined) reason = 'it names a data file';
       } catch (error) {
         if (signal.aborted) throw error;

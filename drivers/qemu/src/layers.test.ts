@@ -4,17 +4,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 
 import { layerNode, layerOfNode, lowerNodes } from './block-nodes.ts';
-import {
-  absorbLayer,
-  addLayer,
-  alignLayers,
-  dropLayer,
-  imageChain,
-  imagesOver,
-  lineage,
-  mergedImage,
-  nextReduction,
-} from './layers.ts';
+import { absorbLayer, addLayer, alignLayers, dropLayer, imageChain, imagesOver, lineage, mergedImage, nextReduction } from './layers.ts';
 import { begin, emptyStore, finish, type NewEntry, remove, removeUnfinished, type SnapshotStore } from './snapshot-tree.ts';
 
 const slots = ['disk0', 'disk1'];
@@ -233,7 +223,10 @@ test('whatever happens to others, a snapshot, a clone and the VM keep their cont
           disks.reduce(Infinity);
           const used = [disks.store.active, ...disks.store.entries.map(({ layer }) => layer)];
           for (const { id } of disks.store.layers)
-            assert.ok(used.includes(id) || disks.clones.length > 0 || disks.store.layers.filter(({ parent }) => parent === id).length > 1, `layer ${id} is of no use`);
+            assert.ok(
+              used.includes(id) || disks.clones.length > 0 || disks.store.layers.filter(({ parent }) => parent === id).length > 1,
+              `layer ${id} is of no use`,
+            );
           if (expected.size === 0 && disks.clones.length === 0) assert.deepEqual(paths(disks.store, 'disk0'), ['/base/disk0']);
         }
         for (const slot of slots) {

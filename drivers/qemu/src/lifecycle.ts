@@ -122,7 +122,9 @@ const keptCodes = new Set(['vm.start-failed', 'storage.volume-not-found', 'snaps
 async function checkFiles({ isHeld }: Environment, spec: MachineSpec, chain: (slot: string) => ChainImage[]): Promise<void> {
   const modeOf = ({ path, layer }: ChainImage): number => constants.R_OK | (layer < 0 || isHeld(path) ? 0 : constants.W_OK);
   const files = [
-    ...imageDisks(spec).flatMap(({ slot }) => chain(slot).map((image) => ({ what: `disk ${slot}`, path: image.path, mode: modeOf(image) }))),
+    ...imageDisks(spec).flatMap(({ slot }) =>
+      chain(slot).map((image) => ({ what: `disk ${slot}`, path: image.path, mode: modeOf(image) })),
+    ),
     ...(spec.cdrom === null ? [] : [{ what: 'CD image', path: spec.cdrom, mode: constants.R_OK }]),
     ...(spec.cloudInit === undefined ? [] : [{ what: 'cloud-init image', path: spec.cloudInit, mode: constants.R_OK }]),
   ];
