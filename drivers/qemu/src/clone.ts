@@ -45,7 +45,11 @@ export function createClone(environment: Environment, tools: CloneTools): NonNul
       const { target, plan } = await source.turns.run(() => begin(environment, ctx, tools, source, options));
       await target.turns.run(() => makeImages(environment, ctx, target, source, plan));
     } catch (error) {
-      if (tools.known(spec.vmid)?.record.clone) await tools.remove(ctx, spec.vmid);
+      // What cannot be removed now is on record as unfinished: it holds what it was made of, and does not start.
+      if (tools.known(spec.vmid)?.record.clone)
+        await tools
+          .remove(ctx, spec.vmid)
+          .catch((left: unknown) => ctx.log(`${spec.name} could not be removed: ${toNakhodaError(left).message}`));
       throw error;
     }
     await release(environment, ctx, source);
