@@ -10,27 +10,31 @@ import { capabilitiesOf } from './capabilities.ts';
 import { clearRun } from './clear-run.ts';
 import { descriptionArgs, modifyArgs } from './definition-plan.ts';
 import type { DefinitionStep } from './definition-plan.ts';
-import { existingImages } from './existing-images.ts';
+import { existingImages, linkedImages } from './existing-images.ts';
 import { needExecution } from './host-facts.ts';
 import { machineName, specPath } from './machines.ts';
 import type { KnownMachine } from './machines.ts';
 import { attachmentArgs } from './nic-plan.ts';
 import type { Parts } from './parts.ts';
+import { grownFrom, isBelow, mediumAt } from './media-tree.ts';
 import { machineFilePath, register } from './register.ts';
+import type { LinkedDisks } from './register.ts';
 import { removeRuntimeFiles } from './run-paths.ts';
 import { alignSecureBoot } from './secure-boot.ts';
 import { storageSteps } from './storage-plan.ts';
 import { validateSpec } from './validate.ts';
 import { mediaLane, vmLane } from './vboxmanage.ts';
 import { wholeSectors } from './vdi-image.ts';
-import { vdiSize } from './vdi-size.ts';
 
-/** See `Driver.define`. */
-export async function define(parts: Parts, ctx: DriverContext, spec: MachineSpec): Promise<void> {
+/**
+ * See `Driver.define`.
+ * @param linked of a new linked clone: its disks, whose images are there
+ */
+export async function define(parts: Parts, ctx: DriverContext, spec: MachineSpec, linked?: LinkedDisks): Promise<void> {
   needGoodSpec(spec, capabilitiesOf(parts.hostFacts()));
   needExecution(parts.hostFacts());
   const known = await parts.machines.find(spec.vmid);
-  if (known === null) return defineNew(parts, ctx, spec);
+  if (known === null) return defineNew(parts, ctx, spec, linked);
 
   const { status } = await parts.machines.view(known);
   const same = isDeepStrictEqual(known.spec, spec);
@@ -62,7 +66,7 @@ function isAtRest(status: MachineStatus): boolean {
   return status.pid === undefined && ['stopped', 'crashed', 'unknown'].includes(status.state);
 }
 
-async function defineNew(parts: Parts, ctx: DriverContext, spec: MachineSpec): Promise<void> {
+async function defineNew(parts: Parts, ctx: DriverContext, spec: MachineSpec, linked?: LinkedDisks): Promise<void> {
   const registered = await parts.machines.registeredFile(spec);
   const ours = registered?.uuid === spec.uuid && dirname(dirname(registered.file)) === spec.directory;
   if (registered && !ours) throw existsOutside(spec);
@@ -74,7 +78,7 @@ async function defineNew(parts: Parts, ctx: DriverContext, spec: MachineSpec): P
       await mkdir(spec.directory, { recursive: true, mode: 0o700 });
       await mkdir(spec.runtimeDirectory, { recursive: true, mode: 0o700 });
       await writeFileAtomic(specPath(spec.directory), JSON.stringify(spec, null, 2));
-      const rest = registered ? modifyArgs(spec) : await register(parts, ctx.signal, spec, made);
+      const rest = registered ? modifyArgs(spec) : await register(parts, ctx.signal, spec, made, linked);
       if (rest !== null) await parts.vbox.run(rest, { lanes: [vmLane(spec.vmid)], signal: ctx.signal });
       await applyStorage(parts, ctx.signal, spec, made);
       await alignSecureBoot(parts, ctx.signal, spec);
@@ -109,8 +113,7 @@ async function redefine(parts: Parts, ctx: DriverContext, known: KnownMachine, s
     await redefineSaved(parts, ctx, known, spec);
     return;
   }
-  const before = known.spec;
-  await refuseDiskChanges(known, spec);
+  await refuseDiskChanges(parts, known, spec);
   const made: string[] = [];
   const apply = async (wanted: MachineSpec, signal?: AbortSignal): Promise<void> => {
     await writeFileAtomic(specPath(wanted.directory), JSON.stringify(wanted, null, 2));
@@ -122,24 +125,24 @@ async function redefine(parts: Parts, ctx: DriverContext, known: KnownMachine, s
     parts,
     () => apply(spec, ctx.signal),
     async () => {
-      await apply(await withGrownDisks(before));
+      await apply(await withGrownDisks(parts, known));
       for (const path of made) await removeImage(parts, spec.vmid, path);
     },
   );
 }
 
 /** Disks that were grown before something failed stay so: they are never cut. */
-async function withGrownDisks(spec: MachineSpec): Promise<MachineSpec> {
-  const size = async (path: string): Promise<number> => ((await exists(path)) ? ((await vdiSize(path)) ?? 0) : 0);
-  const disks = spec.disks.map(async (disk) => ({ ...disk, sizeBytes: Math.max(disk.sizeBytes, await size(disk.path)) }));
-  return { ...spec, disks: await Promise.all(disks) };
+async function withGrownDisks(parts: Parts, { observed, spec }: KnownMachine): Promise<MachineSpec> {
+  const sizes = await existingImages(spec.disks, await linkedImages(parts.machines, observed, spec.disks));
+  return { ...spec, disks: spec.disks.map((disk) => ({ ...disk, sizeBytes: Math.max(disk.sizeBytes, sizes.get(disk.path) ?? 0) })) };
 }
 
 /** @throws NakhodaError `vm.spec-invalid` when a disk is to become smaller; `snapshot.uses-disk` when a snapshot may have one that is to go or to grow */
-async function refuseDiskChanges({ observed, spec: before }: KnownMachine, spec: MachineSpec): Promise<void> {
+async function refuseDiskChanges(parts: Parts, { observed, spec: before }: KnownMachine, spec: MachineSpec): Promise<void> {
   const held = (observed?.snapshots ?? []).length > 0;
+  const sizes = await existingImages(spec.disks, await linkedImages(parts.machines, observed, spec.disks));
   for (const { slot, path, sizeBytes } of spec.disks) {
-    const size = (await exists(path)) ? await vdiSize(path) : null;
+    const size = sizes.get(path) ?? null;
     if (size === null) continue;
     if (size > wholeSectors(sizeBytes)) {
       throw new NakhodaError('vm.spec-invalid', {
@@ -196,7 +199,8 @@ export async function alignNics(parts: Parts, signal: AbortSignal | undefined, s
 
 async function planStorage(parts: Parts, spec: MachineSpec): Promise<DefinitionStep[]> {
   const known = await parts.machines.need(spec.vmid);
-  return storageSteps(spec, { observed: known.observed, existingImages: await existingImages(spec.disks) });
+  const linked = await linkedImages(parts.machines, known.observed, spec.disks);
+  return storageSteps(spec, { observed: known.observed, existingImages: await existingImages(spec.disks, linked), linkedImages: linked });
 }
 
 /** Adds the images that it makes to `made`, before it makes them: VirtualBox may leave the file when it fails. */
@@ -207,13 +211,28 @@ async function applyStorage(parts: Parts, signal: AbortSignal | undefined, spec:
   }
 }
 
-/** Deletes an image, and has VirtualBox forget it. */
+/**
+ * Deletes an image, and has VirtualBox forget it; first those of the same VM that grow from it.
+ * @throws NakhodaError `vm.wrong-state` when other VMs' images grow from it
+ */
 export async function removeImage(parts: Parts, vmid: number, path: string): Promise<void> {
-  if (!(await exists(path))) return;
-  const close = parts.vbox.run(['closemedium', 'disk', path], { lanes: [vmLane(vmid), mediaLane] });
-  // An image that VirtualBox does not know, or that is still in a drive which goes with the VM, is closed already.
-  await close.catch((error: unknown) => parts.log(`closing ${path}: ${String(error)}`));
-  await rm(path, { force: true });
+  const media = await parts.machines.media();
+  const medium = mediumAt(media, path);
+  const grown = medium ? grownFrom(media, medium.uuid) : [];
+  const foreign = grown.find((image) => !isBelow(image.path, dirname(path)));
+  if (foreign) {
+    throw new NakhodaError('vm.wrong-state', {
+      message: `${path} is not deleted: ${foreign.path}, of a linked clone, grows from it.`,
+      hint: 'Delete the clone first.',
+    });
+  }
+  for (const image of [...grown, { path }]) {
+    if (!(await exists(image.path))) continue;
+    const close = parts.vbox.run(['closemedium', 'disk', image.path], { lanes: [vmLane(vmid), mediaLane] });
+    // An image that VirtualBox does not know, or that is still in a drive which goes with the VM, is closed already.
+    await close.catch((error: unknown) => parts.log(`closing ${image.path}: ${String(error)}`));
+    await rm(image.path, { force: true });
+  }
 }
 
 /** Runs one planned call in its queues. */
@@ -223,9 +242,14 @@ export async function runStep(parts: Parts, signal: AbortSignal | undefined, spe
 }
 
 /** See `Driver.undefine`. */
-export async function undefine(parts: Parts, ctx: DriverContext, vmid: number): Promise<void> {
+export async function undefine(parts: Parts, signal: AbortSignal | undefined, vmid: number): Promise<void> {
   const known = await parts.machines.find(vmid);
-  if (known === null) return;
+  if (known === null) {
+    // What could not be cleared up of a clone that failed.
+    const { spec } = (await parts.clones.read(vmid)) ?? {};
+    if (spec) await removeRemains(parts, signal, spec);
+    return;
+  }
   const { status, run } = await parts.machines.view(known);
   if (!isAtRest(status)) {
     throw new NakhodaError('vm.wrong-state', {
@@ -234,19 +258,32 @@ export async function undefine(parts: Parts, ctx: DriverContext, vmid: number): 
     });
   }
   await clearRun(parts, known, run);
-  // With its images: the differencing ones of snapshots are known to VirtualBox alone.
-  const args = ['unregistervm', known.uuid, ...(known.observed === null ? [] : ['--delete'])];
-  await parts.vbox.run(args, { lanes: [vmLane(vmid), mediaLane], timeoutMs: 120_000, signal: ctx.signal });
-  await rm(known.folder, { recursive: true, force: true });
-  // What is left is an image that was never attached, which VirtualBox would go on holding under its path.
-  for (const disk of known.spec.disks) await removeImage(parts, vmid, disk.path);
-  // Likewise those of disks that the VM had once.
-  const { directory } = known.spec;
-  const kept = (await readdir(directory).catch(() => [])).filter((file) => /^disk-?\d+\.vdi$/u.test(file));
-  for (const file of kept) await removeImage(parts, vmid, join(directory, file));
-  await removeRuntimeFiles(known.spec.runtimeDirectory);
-  await rm(specPath(known.spec.directory), { force: true });
-  for (const folder of [known.spec.directory, known.spec.runtimeDirectory]) await removeIfEmpty(folder);
+  await removeRemains(parts, signal, known.spec, known);
+}
+
+/** Removes what there is of a machine: its registration, its images, and all that the driver keeps beside them. */
+export async function removeRemains(
+  parts: Parts,
+  signal: AbortSignal | undefined,
+  spec: MachineSpec,
+  known?: Pick<KnownMachine, 'folder' | 'observed'>,
+): Promise<void> {
+  const { vmid, uuid, directory, runtimeDirectory } = spec;
+  const readable = known === undefined || known.observed !== null;
+  if ((await parts.machines.registeredFile(spec))?.uuid === uuid) {
+    // With its images: the differencing ones of snapshots are known to VirtualBox alone.
+    const args = ['unregistervm', uuid, ...(readable ? ['--delete'] : [])];
+    await parts.vbox.run(args, { lanes: [vmLane(vmid), mediaLane], timeoutMs: 120_000, ...(signal ? { signal } : {}) });
+  }
+  // What is left are images that were never attached, which VirtualBox would go on holding under their paths, those of
+  // disks that the VM had once, and the lowest of a linked clone's.
+  const files = (await readdir(directory).catch(() => [])).filter((file) => /^disk-?\d+\.vdi$/u.test(file));
+  const kept = [...spec.disks.map(({ path }) => path), ...files.map((file) => join(directory, file))];
+  for (const path of new Set(kept)) await removeImage(parts, vmid, path);
+  await rm(known?.folder ?? dirname(machineFilePath(spec)), { recursive: true, force: true });
+  await removeRuntimeFiles(runtimeDirectory);
+  await rm(specPath(directory), { force: true });
+  for (const folder of [directory, runtimeDirectory]) await removeIfEmpty(folder);
 }
 
 async function removeIfEmpty(folder: string): Promise<void> {
@@ -265,7 +302,8 @@ async function exists(path: string): Promise<boolean> {
   );
 }
 
-function existsOutside(spec: MachineSpec): NakhodaError {
+/** What is told of a machine that is in the way. */
+export function existsOutside(spec: MachineSpec): NakhodaError {
   return new NakhodaError('vm.exists-outside', {
     message: `VirtualBox has another machine named ${machineName(spec.vmid)}, or of UUID ${spec.uuid}, that this VM is not.`,
     hint: `Look at it with VBoxManage showvminfo ${machineName(spec.vmid)}, and unregister it if nobody needs it.`,

@@ -2,17 +2,43 @@ import { access } from 'node:fs/promises';
 
 import type { MachineDisk } from '@nakhoda/driver';
 
+import type { ObservedMachine } from './machine-file.ts';
+import type { Machines } from './machines.ts';
+import { topOf } from './media-tree.ts';
+import { readVdiHeader } from './vdi-header.ts';
 import { vdiSize } from './vdi-size.ts';
 
 /** Bytes of each disk's image that exists, by its path; null where they are not known. */
-export async function existingImages(disks: readonly Pick<MachineDisk, 'path'>[]): Promise<Map<string, number | null>> {
+export async function existingImages(
+  disks: readonly Pick<MachineDisk, 'path'>[],
+  linked: ReadonlyMap<string, string> = new Map(),
+): Promise<Map<string, number | null>> {
   const found = new Map<string, number | null>();
   for (const { path } of disks) {
     const there = await access(path).then(
       () => true,
       () => false,
     );
-    if (there) found.set(path, await vdiSize(path));
+    if (there) found.set(path, await vdiSize(linked.get(path) ?? path));
+  }
+  return found;
+}
+
+/**
+ * The images in which a linked clone's disks are written to, by the disks' paths. A disk's own image stays as it was
+ * made, so that VirtualBox never merges it away: when a snapshot goes, it merges two images into the larger one of them.
+ */
+export async function linkedImages(
+  machines: Machines,
+  observed: ObservedMachine | null,
+  disks: readonly Pick<MachineDisk, 'path'>[],
+): Promise<Map<string, string>> {
+  const found = new Map<string, string>();
+  for (const { path } of disks) {
+    if (!(await readVdiHeader(path))?.parentUuid) continue;
+    const inDrive = observed?.attachments.find(({ baseLocation }) => baseLocation === path)?.linkedImage;
+    const image = inDrive ?? topOf(await machines.media(), path)?.path;
+    if (image !== undefined) found.set(path, image);
   }
   return found;
 }

@@ -19,7 +19,7 @@ const recordedUuid = '80341080-c430-4c33-96ab-350c9620166b';
 
 test("an image is VirtualBox's own, but for the UUIDs", async (t) => {
   const path = join(await folder(t), 'disk0.vdi');
-  const uuid = await writeVdi(path, 64 * 1024 * 1024);
+  const uuid = await writeVdi(path, { sizeBytes: 64 * 1024 * 1024 });
   const made = await readFile(path);
   const header = Buffer.from(made.subarray(0, 512));
   const expected = Buffer.from(await recorded);
@@ -30,16 +30,16 @@ test("an image is VirtualBox's own, but for the UUIDs", async (t) => {
   assert.ok(made.subarray(0x10_0000 + 64 * 4).every((byte) => byte === 0));
   assert.equal(await readVdiUuid(path), uuid);
   assert.equal((await stat(path)).mode & 0o777, 0o600);
-  await assert.rejects(writeVdi(path, 1024 * 1024), { code: 'EEXIST' });
+  await assert.rejects(writeVdi(path, { sizeBytes: 1024 * 1024 }), { code: 'EEXIST' });
 });
 
 test('sizes: whole sectors, a last block in part, and a map that takes more than a MiB', async (t) => {
   const path = await folder(t);
-  await writeVdi(join(path, 'odd.vdi'), 1_000_000_001);
+  await writeVdi(join(path, 'odd.vdi'), { sizeBytes: 1_000_000_001 });
   const odd = await readFile(join(path, 'odd.vdi'));
   assert.deepEqual([odd.readBigUInt64LE(0x170), odd.readUInt32LE(0x180)], [1_000_000_512n, 954]);
 
-  await writeVdi(join(path, 'large.vdi'), 1024 ** 4);
+  await writeVdi(join(path, 'large.vdi'), { sizeBytes: 1024 ** 4 });
   await using large = await open(join(path, 'large.vdi'));
   const header = Buffer.alloc(512);
   await large.read(header, 0, 512, 0);
