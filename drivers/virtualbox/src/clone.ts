@@ -9,8 +9,10 @@ import { capabilitiesOf } from './capabilities.ts';
 import { diskOrigins, nvramPath, sourceAccess } from './clone-plan.ts';
 import type { DiskOrigin } from './clone-plan.ts';
 import { define, existsOutside, needGoodSpec, removeRemains, undefine } from './define.ts';
+import { noLinkedGrowth } from './existing-images.ts';
 import { needExecution } from './host-facts.ts';
 import { differencePath } from './linked-images.ts';
+import { saveTreesOf } from './linked-tree.ts';
 import { machineName } from './machines.ts';
 import { chainOf, foreignGrowth, isBelow } from './media-tree.ts';
 import type { KnownMachine } from './machines.ts';
@@ -77,6 +79,7 @@ async function settle(parts: Parts, machine: KnownMachine, spec: MachineSpec, st
       await parts.clones.write(spec.vmid, { source: machine.vmid, spec: null });
     }
     if (state.frozen) await dropHalfTaken(parts, machine, copySnapshotName(spec.vmid));
+    await saveTreesOf(parts, machine);
     await parts.clones.remove(spec.vmid);
   } catch (error) {
     parts.log(`clearing up after cloning VM ${machine.vmid}: ${String(error)}`);
@@ -111,7 +114,9 @@ export async function dropUnusedBases(parts: Parts, vmid: number): Promise<void>
     if (!machine) return;
     const media = await parts.machines.media();
     const disks = (await parts.machines.mediaOf(machine)).states.find(({ snapshot }) => snapshot === uuid)?.disks ?? [];
-    if (!foreignGrowth(media, disks, machine.spec.directory)) await dropHalfTaken(parts, machine, name);
+    if (foreignGrowth(media, disks, machine.spec.directory)) continue;
+    await dropHalfTaken(parts, machine, name);
+    await saveTreesOf(parts, machine);
   }
 }
 
@@ -147,7 +152,7 @@ async function makeDisks(
     throw new NakhodaError('snapshot.failed', { message: `VirtualBox's file of VM ${machine.vmid} does not tell its disks.`, hint: 'Try again.' });
   }
   const origins = diskOrigins({ disks: spec.disks, sourceDisks: machine.spec.disks, state, media, what });
-  await refuseSmaller(origins);
+  await refuseOtherSizes(origins, linked);
   const folder = dirname(machineFilePath(spec));
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const nvram = nvramPath(machine.folder, state);
@@ -186,10 +191,11 @@ async function writeDifference(path: string, sizeBytes: number, parentPath: stri
   });
 }
 
-/** @throws NakhodaError `vm.spec-invalid` */
-async function refuseSmaller(origins: readonly DiskOrigin[]): Promise<void> {
+/** @throws NakhodaError `vm.spec-invalid` where a disk is to be smaller; `vm.unsupported` where a linked one is to be larger */
+async function refuseOtherSizes(origins: readonly DiskOrigin[], linked: boolean): Promise<void> {
   for (const { disk, chain } of origins) {
     const size = (await readVdiHeader(chain[0]?.path ?? ''))?.sizeBytes ?? 0;
+    if (linked && size < disk.sizeBytes) throw noLinkedGrowth(disk.slot, size);
     if (size <= wholeSectors(disk.sizeBytes)) continue;
     throw new NakhodaError('vm.spec-invalid', {
       message: `What is to be cloned into ${disk.slot} has ${size} bytes, more than the ${disk.sizeBytes} that were asked for.`,
@@ -217,6 +223,7 @@ export async function clearAbandonedClones(parts: Parts): Promise<void> {
     if (machine) await dropHalfTaken(parts, machine, copySnapshotName(vmid));
     if (spec) await removeClone(parts, spec);
     await dropUnusedBases(parts, source);
+    if (machine) await saveTreesOf(parts, machine);
     await parts.clones.remove(vmid);
   }
 }

@@ -10,13 +10,13 @@ import { capabilitiesOf } from './capabilities.ts';
 import { clearRun } from './clear-run.ts';
 import { descriptionArgs, modifyArgs } from './definition-plan.ts';
 import type { DefinitionStep } from './definition-plan.ts';
-import { existingImages, linkedImages } from './existing-images.ts';
+import { existingImages, linkedImages, refuseLinkedGrowth } from './existing-images.ts';
 import { needExecution } from './host-facts.ts';
 import { machineName, specPath } from './machines.ts';
 import type { KnownMachine } from './machines.ts';
 import { attachmentArgs } from './nic-plan.ts';
 import type { Parts } from './parts.ts';
-import { grownFrom, isBelow, mediumAt } from './media-tree.ts';
+import { foreignGrowth, grownFrom, isBelow, mediumAt } from './media-tree.ts';
 import { machineFilePath, register } from './register.ts';
 import type { LinkedDisks } from './register.ts';
 import { removeRuntimeFiles } from './run-paths.ts';
@@ -113,7 +113,8 @@ async function redefine(parts: Parts, ctx: DriverContext, known: KnownMachine, s
     await redefineSaved(parts, ctx, known, spec);
     return;
   }
-  await refuseDiskChanges(parts, known, spec);
+  const before = known.spec;
+  await refuseDiskChanges(known, spec);
   const made: string[] = [];
   const apply = async (wanted: MachineSpec, signal?: AbortSignal): Promise<void> => {
     await writeFileAtomic(specPath(wanted.directory), JSON.stringify(wanted, null, 2));
@@ -125,22 +126,23 @@ async function redefine(parts: Parts, ctx: DriverContext, known: KnownMachine, s
     parts,
     () => apply(spec, ctx.signal),
     async () => {
-      await apply(await withGrownDisks(parts, known));
+      await apply(await withGrownDisks(before));
       for (const path of made) await removeImage(parts, spec.vmid, path);
     },
   );
 }
 
 /** Disks that were grown before something failed stay so: they are never cut. */
-async function withGrownDisks(parts: Parts, { observed, spec }: KnownMachine): Promise<MachineSpec> {
-  const sizes = await existingImages(spec.disks, await linkedImages(parts.machines, observed, spec.disks));
+async function withGrownDisks(spec: MachineSpec): Promise<MachineSpec> {
+  const sizes = await existingImages(spec.disks);
   return { ...spec, disks: spec.disks.map((disk) => ({ ...disk, sizeBytes: Math.max(disk.sizeBytes, sizes.get(disk.path) ?? 0) })) };
 }
 
-/** @throws NakhodaError `vm.spec-invalid` when a disk is to become smaller; `snapshot.uses-disk` when a snapshot may have one that is to go or to grow */
-async function refuseDiskChanges(parts: Parts, { observed, spec: before }: KnownMachine, spec: MachineSpec): Promise<void> {
+/** @throws NakhodaError `vm.spec-invalid` when a disk is to become smaller; `vm.unsupported`; `snapshot.uses-disk` when a snapshot may have one that is to go or to grow */
+async function refuseDiskChanges({ observed, spec: before }: KnownMachine, spec: MachineSpec): Promise<void> {
   const held = (observed?.snapshots ?? []).length > 0;
-  const sizes = await existingImages(spec.disks, await linkedImages(parts.machines, observed, spec.disks));
+  const sizes = await existingImages(spec.disks);
+  await refuseLinkedGrowth(spec.disks);
   for (const { slot, path, sizeBytes } of spec.disks) {
     const size = sizes.get(path) ?? null;
     if (size === null) continue;
@@ -200,7 +202,7 @@ export async function alignNics(parts: Parts, signal: AbortSignal | undefined, s
 async function planStorage(parts: Parts, spec: MachineSpec): Promise<DefinitionStep[]> {
   const known = await parts.machines.need(spec.vmid);
   const linked = await linkedImages(parts.machines, known.observed, spec.disks);
-  return storageSteps(spec, { observed: known.observed, existingImages: await existingImages(spec.disks, linked), linkedImages: linked });
+  return storageSteps(spec, { observed: known.observed, existingImages: await existingImages(spec.disks), linkedImages: linked });
 }
 
 /** Adds the images that it makes to `made`, before it makes them: VirtualBox may leave the file when it fails. */
@@ -257,8 +259,21 @@ export async function undefine(parts: Parts, signal: AbortSignal | undefined, vm
       hint: 'Stop the VM first.',
     });
   }
+  await refuseGrown(parts, known);
   await clearRun(parts, known, run);
   await removeRemains(parts, signal, known.spec, known);
+}
+
+/** @throws NakhodaError `vm.wrong-state` when linked clones grow from its images */
+async function refuseGrown(parts: Parts, { vmid, spec }: KnownMachine): Promise<void> {
+  const media = await parts.machines.media();
+  const own = [...media.values()].filter(({ path }) => isBelow(path, spec.directory)).map(({ uuid }) => uuid);
+  const foreign = foreignGrowth(media, own, spec.directory);
+  if (foreign === undefined) return;
+  throw new NakhodaError('vm.wrong-state', {
+    message: `VM ${vmid} is not removed: ${foreign.path}, of a linked clone, grows from its disks.`,
+    hint: 'Delete its linked clones first.',
+  });
 }
 
 /** Removes what there is of a machine: its registration, its images, and all that the driver keeps beside them. */

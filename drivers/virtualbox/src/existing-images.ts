@@ -1,6 +1,7 @@
 import { access } from 'node:fs/promises';
 
 import type { MachineDisk } from '@nakhoda/driver';
+import { NakhodaError } from '@nakhoda/schema';
 
 import type { ObservedMachine } from './machine-file.ts';
 import type { Machines } from './machines.ts';
@@ -9,17 +10,14 @@ import { readVdiHeader } from './vdi-header.ts';
 import { vdiSize } from './vdi-size.ts';
 
 /** Bytes of each disk's image that exists, by its path; null where they are not known. */
-export async function existingImages(
-  disks: readonly Pick<MachineDisk, 'path'>[],
-  linked: ReadonlyMap<string, string> = new Map(),
-): Promise<Map<string, number | null>> {
+export async function existingImages(disks: readonly Pick<MachineDisk, 'path'>[]): Promise<Map<string, number | null>> {
   const found = new Map<string, number | null>();
   for (const { path } of disks) {
     const there = await access(path).then(
       () => true,
       () => false,
     );
-    if (there) found.set(path, await vdiSize(linked.get(path) ?? path));
+    if (there) found.set(path, await vdiSize(path));
   }
   return found;
 }
@@ -41,4 +39,23 @@ export async function linkedImages(
     if (image !== undefined) found.set(path, image);
   }
   return found;
+}
+
+/**
+ * VirtualBox resizes an image above a smaller one, and then reads past the end of that (VERR_INVALID_PARAMETER, 7.2.22).
+ * @throws NakhodaError `vm.unsupported` when the disk of a linked clone is to grow
+ */
+export async function refuseLinkedGrowth(disks: readonly Pick<MachineDisk, 'slot' | 'path' | 'sizeBytes'>[]): Promise<void> {
+  for (const { slot, path, sizeBytes } of disks) {
+    const header = await readVdiHeader(path);
+    if (header?.parentUuid && header.sizeBytes < sizeBytes) throw noLinkedGrowth(slot, header.sizeBytes);
+  }
+}
+
+/** What is told of a linked clone's disk that is to be larger than what it grows from. */
+export function noLinkedGrowth(slot: string, sizeBytes: number): NakhodaError {
+  return new NakhodaError('vm.unsupported', {
+    message: `${slot} of a linked clone keeps the size of the disk that it grows from, ${sizeBytes} bytes: VirtualBox cannot read a larger one.`,
+    hint: 'Make a full clone, whose disks can grow, or add another disk.',
+  });
 }

@@ -6,7 +6,7 @@ import { capabilitiesOf } from './capabilities.ts';
 import { planChange } from './change-plan.ts';
 import type { ChangeUnit, Pending } from './change-plan.ts';
 import { needGoodSpec, removeImage, runStep } from './define.ts';
-import { existingImages, linkedImages } from './existing-images.ts';
+import { existingImages, linkedImages, refuseLinkedGrowth } from './existing-images.ts';
 import { specPath } from './machines.ts';
 import type { Parts } from './parts.ts';
 import { mediaLane, vmLane } from './vboxmanage.ts';
@@ -34,8 +34,9 @@ async function change(parts: Parts, ctx: DriverContext, wanted: MachineSpec): Pr
       hint: 'Start the VM, or change its definition while it is stopped.',
     });
   }
+  await refuseLinkedGrowth(wanted.disks);
   const linked = await linkedImages(parts.machines, machine.observed, wanted.disks);
-  const images = await existingImages(wanted.disks, linked);
+  const images = await existingImages(wanted.disks);
   const plan = planChange(machine.spec, wanted, { observed: machine.observed, existingImages: images, linkedImages: linked });
   const pending = [...plan.pending];
   let spec = machine.spec;

@@ -9,6 +9,7 @@ import { NakhodaError } from '@nakhoda/schema';
 import { createStep, modifyArgs } from './definition-plan.ts';
 import { modeExtraData } from './front-end.ts';
 import { needExecution } from './host-facts.ts';
+import { saveTree } from './linked-tree.ts';
 import { machineDocument } from './machine-document.ts';
 import type { DocumentDrive, DocumentMedium } from './machine-document.ts';
 import { machineName } from './machines.ts';
@@ -17,9 +18,6 @@ import { flushExtraData, planControllers, planDrives } from './storage-plan.ts';
 import type { PlannedDrive } from './storage-plan.ts';
 import { canWriteVdi, readVdiUuid, writeVdi } from './vdi-image.ts';
 import { mediaLane, vmLane } from './vboxmanage.ts';
-
-/** In the extra data of a machine: the last linked clone whose images VirtualBox lists in its file, and when. */
-const linkedCloneKey = 'Nakhoda/LastLinkedClone';
 
 /** Registrations under way at a time. VirtualBox's service does one after the other; the rest of a call needs no turn. */
 const registrationsAtOnce = 4;
@@ -86,17 +84,8 @@ export async function register(
     await parts.vbox.run(create, { lanes: [vmLane(spec.vmid), mediaLane], signal });
     return args;
   }
-  for (const owner of linked.owners) await saveTree(parts, signal, owner, spec);
+  for (const owner of linked.owners) await saveTree(parts, owner);
   return document.rest.length === 0 ? null : ['modifyvm', spec.uuid, ...document.rest];
-}
-
-/**
- * Has VirtualBox write the file of the machine that a linked clone's images grow from. It lists them there and no longer in
- * the clone's own file, but does not write that file by itself: until it does, they are known as long as the service runs.
- */
-async function saveTree(parts: Parts, signal: AbortSignal, owner: { vmid: number; uuid: string }, spec: MachineSpec): Promise<void> {
-  const value = `${spec.uuid} ${new Date().toISOString()}`;
-  await parts.vbox.run(['setextradata', owner.uuid, linkedCloneKey, value], { lanes: [vmLane(owner.vmid), mediaLane], signal });
 }
 
 function linkedDrive(drive: PlannedDrive, { chains }: LinkedDisks): DocumentDrive | null {

@@ -4,6 +4,7 @@ import { matchesName, NakhodaError, SnapshotName } from '@nakhoda/schema';
 import type { Snapshot } from '@nakhoda/schema';
 
 import { clearRun } from './clear-run.ts';
+import { saveTreesOf } from './linked-tree.ts';
 import type { ObservedMachine, ObservedSnapshot } from './machine-file.ts';
 import type { KnownMachine } from './machines.ts';
 import { foreignGrowth } from './media-tree.ts';
@@ -20,7 +21,15 @@ export const snapshotTimeoutMs = 600_000;
 export function createSnapshots(parts: Parts): SnapshotFacet {
   const oneAtATime = async (vmid: number, work: () => Promise<void>): Promise<void> => {
     await parts.settled;
-    await parts.operations.run([vmLane(vmid)], work);
+    await parts.operations.run([vmLane(vmid)], async () => {
+      try {
+        await work();
+      } finally {
+        // Also what failed may have changed something.
+        const machine = await parts.machines.find(vmid);
+        if (machine) await saveTreesOf(parts, machine).catch((error: unknown) => parts.log(`saving the images of VM ${vmid}: ${String(error)}`));
+      }
+    });
     parts.changed(vmid);
   };
   return {

@@ -87,7 +87,7 @@ export function storageSteps(
   const create = spec.disks.filter((disk) => !options.existingImages.has(disk.path)).map(createImageStep);
   const grow = spec.disks
     .filter((disk) => (options.existingImages.get(disk.path) ?? Infinity) < disk.sizeBytes)
-    .map((disk) => ({ args: ['modifymedium', 'disk', imageOf(disk.path), '--resizebyte', String(wholeSectors(disk.sizeBytes))], media: true }));
+    .map((disk) => ({ args: ['modifymedium', 'disk', disk.path, '--resizebyte', String(wholeSectors(disk.sizeBytes))], media: true }));
   const attach = drives.flatMap((drive) => {
     const found = observed.find((attachment) => holds(attachment, drive));
     if (!found) return [attachStep(spec.uuid, drive.path === null ? drive : { ...drive, path: imageOf(drive.path) })];
