@@ -8,7 +8,7 @@ import { NakhodaError } from '@nakhoda/schema';
 import { capabilitiesOf } from './capabilities.ts';
 import { diskOrigins, nvramPath, sourceAccess } from './clone-plan.ts';
 import type { DiskOrigin } from './clone-plan.ts';
-import { define, existsOutside, needGoodSpec, removeRemains, undefine } from './define.ts';
+import { define, existsOutside, needGoodSpec } from './define.ts';
 import { noLinkedGrowth } from './existing-images.ts';
 import { needExecution } from './host-facts.ts';
 import { differencePath } from './linked-images.ts';
@@ -21,6 +21,7 @@ import { machineFilePath } from './register.ts';
 import type { LinkedDisks } from './register.ts';
 import { copySnapshotName, isBaseSnapshot, isCopySnapshot, newBaseSnapshotName } from './snapshot-plan.ts';
 import { dropHalfTaken, needSnapshot, takeHidden } from './snapshots.ts';
+import { removeRemains, undefine } from './undefine.ts';
 import { vmLane } from './vboxmanage.ts';
 import { flattenVdi } from './vdi-flatten.ts';
 import { readVdiHeader } from './vdi-header.ts';
@@ -129,9 +130,11 @@ export async function undefineClone(parts: Parts, vmid: number, work: () => Prom
 
 /** The machines whose images this one's grow from. */
 async function sourcesOf(parts: Parts, vmid: number): Promise<number[]> {
-  const directory = (await parts.machines.find(vmid))?.spec.directory;
-  if (directory === undefined) return [];
-  const media = await parts.machines.media();
+  const spec = (await parts.machines.find(vmid))?.spec;
+  if (spec === undefined) return [];
+  const { directory, disks } = spec;
+  const paths = disks.map(({ path }) => path);
+  const media = await parts.machines.mediaAround(vmid, paths);
   const lower = [...media.values()].filter(({ path }) => isBelow(path, directory)).flatMap(({ uuid }) => chainOf(media, uuid));
   const machines = (await parts.machines.all()).filter((machine) => lower.some(({ path }) => isBelow(path, machine.spec.directory)));
   return machines.map((machine) => machine.vmid).filter((other) => other !== vmid);
@@ -149,7 +152,10 @@ async function makeDisks(
   const state = (await parts.machines.mediaOf(machine)).states.find((candidate) => candidate.snapshot === point);
   const what = snapshot === null ? `VM ${machine.vmid}` : `Snapshot ${snapshot} of VM ${machine.vmid}`;
   if (!state) {
-    throw new NakhodaError('snapshot.failed', { message: `VirtualBox's file of VM ${machine.vmid} does not tell its disks.`, hint: 'Try again.' });
+    throw new NakhodaError('snapshot.failed', {
+      message: `VirtualBox's file of VM ${machine.vmid} does not tell its disks.`,
+      hint: 'Try again.',
+    });
   }
   const origins = diskOrigins({ disks: spec.disks, sourceDisks: machine.spec.disks, state, media, what });
   await refuseOtherSizes(origins, linked);

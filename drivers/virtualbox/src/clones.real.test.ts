@@ -109,7 +109,10 @@ async function blocks(uuid: string): Promise<number[]> {
   await rm(path);
   return Array.from({ length: bytes.length / MiB }, (_, block) => {
     const part = bytes.subarray(block * MiB, (block + 1) * MiB);
-    assert.ok(part.every((byte) => byte === part[0]), `block ${block} is of two kinds`);
+    assert.ok(
+      part.every((byte) => byte === part[0]),
+      `block ${block} is of two kinds`,
+    );
     return part[0] ?? 0;
   });
 }
@@ -121,7 +124,15 @@ async function filesBelow(folder: string): Promise<string[]> {
 
 async function hashes(spec: MachineSpec): Promise<Record<string, string>> {
   const images = (await filesBelow(spec.directory)).filter((path) => path.endsWith('.vdi'));
-  const all = images.map(async (path) => [path, createHash('sha256').update(await readFile(path)).digest('hex')] as const);
+  const all = images.map(
+    async (path) =>
+      [
+        path,
+        createHash('sha256')
+          .update(await readFile(path))
+          .digest('hex'),
+      ] as const,
+  );
   return Object.fromEntries(await Promise.all(all));
 }
 
@@ -138,7 +149,8 @@ const hasCode =
 
 /** Ends VirtualBox's service, so that the next one knows only what is in files. */
 async function endService(): Promise<void> {
-  for (const { pid } of (await processesOf(host.userHome)).filter(({ commandLine }) => commandLine.includes('VBoxSVC'))) process.kill(pid, 'SIGKILL');
+  for (const { pid } of (await processesOf(host.userHome)).filter(({ commandLine }) => commandLine.includes('VBoxSVC')))
+    process.kill(pid, 'SIGKILL');
   await waitFor(async () => (await processesOf(host.userHome)).length === 0, { timeoutMs: 10_000 });
 }
 
@@ -163,7 +175,11 @@ test('full and linked clones of each snapshot, and of now, hold what VirtualBox 
   assert.deepEqual(await blocks(await inDrive(source)), now);
   const before = await hashes(source);
   const tree = await driver.snapshots?.list(ctx, { vmid: source.vmid });
-  for (const [snapshot, expected] of [['first', first], ['second', second], [null, now]] as const) {
+  for (const [snapshot, expected] of [
+    ['first', first],
+    ['second', second],
+    [null, now],
+  ] as const) {
     for (const linked of [false, true]) {
       const made = await clone(source, { snapshot, linked });
       assert.deepEqual(await blocks(await inDrive(made)), expected, `${snapshot} ${linked}`);
@@ -331,7 +347,9 @@ test('a daemon that is killed while it clones leaves nothing that the next one d
   ];
   for (const [moment, options, reached] of moments) {
     await writeFile(join(host.folder, 'clone.json'), JSON.stringify({ source: vmid, spec, ...options }));
-    const daemon = spawn(process.execPath, [fileURLToPath(new URL('testing/clone-machine.ts', import.meta.url)), host.folder], { stdio: 'ignore' });
+    const daemon = spawn(process.execPath, [fileURLToPath(new URL('testing/clone-machine.ts', import.meta.url)), host.folder], {
+      stdio: 'ignore',
+    });
     const ended = once(daemon, 'exit');
     assert.ok(await waitFor(reached, { timeoutMs: 20_000, pollMs: 1 }), moment);
     daemon.kill('SIGKILL');
@@ -345,7 +363,11 @@ test('a daemon that is killed while it clones leaves nothing that the next one d
     assert.deepEqual([...(await filesBelow(spec.directory)), ...(await filesBelow(dirname(journal)))], [], moment);
     assert.equal((await driver.inspect(ctx, { vmid }))?.state, 'running', moment);
     const { media } = parseMachineMedia(await settings(source));
-    assert.deepEqual(media.filter(({ location }) => location.includes(`/${spec.vmid}/`)), [], moment);
+    assert.deepEqual(
+      media.filter(({ location }) => location.includes(`/${spec.vmid}/`)),
+      [],
+      moment,
+    );
   }
   await rm(join(host.folder, 'clone.json'));
   // And the same clone can be made then, of the VM that runs.

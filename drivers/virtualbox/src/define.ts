@@ -1,5 +1,5 @@
-import { access, mkdir, readdir, rm, rmdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { access, mkdir, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 
 import type { DriverContext, MachineSpec, MachineStatus } from '@nakhoda/driver';
@@ -7,7 +7,6 @@ import { writeFileAtomic } from '@nakhoda/host';
 import { type Capabilities, NakhodaError } from '@nakhoda/schema';
 
 import { capabilitiesOf } from './capabilities.ts';
-import { clearRun } from './clear-run.ts';
 import { descriptionArgs, modifyArgs } from './definition-plan.ts';
 import type { DefinitionStep } from './definition-plan.ts';
 import { existingImages, linkedImages, refuseLinkedGrowth } from './existing-images.ts';
@@ -16,10 +15,9 @@ import { machineName, specPath } from './machines.ts';
 import type { KnownMachine } from './machines.ts';
 import { attachmentArgs } from './nic-plan.ts';
 import type { Parts } from './parts.ts';
-import { foreignGrowth, grownFrom, isBelow, mediumAt } from './media-tree.ts';
 import { machineFilePath, register } from './register.ts';
 import type { LinkedDisks } from './register.ts';
-import { removeRuntimeFiles } from './run-paths.ts';
+import { removeImage } from './remove-image.ts';
 import { alignSecureBoot } from './secure-boot.ts';
 import { storageSteps } from './storage-plan.ts';
 import { validateSpec } from './validate.ts';
@@ -62,7 +60,7 @@ export function needGoodSpec(spec: MachineSpec, capabilities: Capabilities): voi
 }
 
 /** True when no process of the VM is left: a crashed one may still have its front end. */
-function isAtRest(status: MachineStatus): boolean {
+export function isAtRest(status: MachineStatus): boolean {
   return status.pid === undefined && ['stopped', 'crashed', 'unknown'].includes(status.state);
 }
 
@@ -213,101 +211,10 @@ async function applyStorage(parts: Parts, signal: AbortSignal | undefined, spec:
   }
 }
 
-/**
- * Deletes an image, and has VirtualBox forget it; first those of the same VM that grow from it.
- * @throws NakhodaError `vm.wrong-state` when other VMs' images grow from it
- */
-export async function removeImage(parts: Parts, vmid: number, path: string): Promise<void> {
-  const media = await parts.machines.media();
-  const medium = mediumAt(media, path);
-  const grown = medium ? grownFrom(media, medium.uuid) : [];
-  const foreign = grown.find((image) => !isBelow(image.path, dirname(path)));
-  if (foreign) {
-    throw new NakhodaError('vm.wrong-state', {
-      message: `${path} is not deleted: ${foreign.path}, of a linked clone, grows from it.`,
-      hint: 'Delete the clone first.',
-    });
-  }
-  for (const image of [...grown, { path }]) {
-    if (!(await exists(image.path))) continue;
-    const close = parts.vbox.run(['closemedium', 'disk', image.path], { lanes: [vmLane(vmid), mediaLane] });
-    // An image that VirtualBox does not know, or that is still in a drive which goes with the VM, is closed already.
-    await close.catch((error: unknown) => parts.log(`closing ${image.path}: ${String(error)}`));
-    await rm(image.path, { force: true });
-  }
-}
-
 /** Runs one planned call in its queues. */
 export async function runStep(parts: Parts, signal: AbortSignal | undefined, spec: MachineSpec, step: DefinitionStep): Promise<void> {
   const lanes = step.media ? [vmLane(spec.vmid), mediaLane] : [vmLane(spec.vmid)];
   await parts.vbox.run(step.args, { lanes, ...(signal ? { signal } : {}) });
-}
-
-/** See `Driver.undefine`. */
-export async function undefine(parts: Parts, signal: AbortSignal | undefined, vmid: number): Promise<void> {
-  const known = await parts.machines.find(vmid);
-  if (known === null) {
-    // What could not be cleared up of a clone that failed.
-    const { spec } = (await parts.clones.read(vmid)) ?? {};
-    if (spec) await removeRemains(parts, signal, spec);
-    return;
-  }
-  const { status, run } = await parts.machines.view(known);
-  if (!isAtRest(status)) {
-    throw new NakhodaError('vm.wrong-state', {
-      message: `VM ${vmid} is ${status.state} and cannot be removed.`,
-      hint: 'Stop the VM first.',
-    });
-  }
-  await refuseGrown(parts, known);
-  await clearRun(parts, known, run);
-  await removeRemains(parts, signal, known.spec, known);
-}
-
-/** @throws NakhodaError `vm.wrong-state` when linked clones grow from its images */
-async function refuseGrown(parts: Parts, { vmid, spec }: KnownMachine): Promise<void> {
-  const media = await parts.machines.media();
-  const own = [...media.values()].filter(({ path }) => isBelow(path, spec.directory)).map(({ uuid }) => uuid);
-  const foreign = foreignGrowth(media, own, spec.directory);
-  if (foreign === undefined) return;
-  throw new NakhodaError('vm.wrong-state', {
-    message: `VM ${vmid} is not removed: ${foreign.path}, of a linked clone, grows from its disks.`,
-    hint: 'Delete its linked clones first.',
-  });
-}
-
-/** Removes what there is of a machine: its registration, its images, and all that the driver keeps beside them. */
-export async function removeRemains(
-  parts: Parts,
-  signal: AbortSignal | undefined,
-  spec: MachineSpec,
-  known?: Pick<KnownMachine, 'folder' | 'observed'>,
-): Promise<void> {
-  const { vmid, uuid, directory, runtimeDirectory } = spec;
-  const readable = known === undefined || known.observed !== null;
-  if ((await parts.machines.registeredFile(spec))?.uuid === uuid) {
-    // With its images: the differencing ones of snapshots are known to VirtualBox alone.
-    const args = ['unregistervm', uuid, ...(readable ? ['--delete'] : [])];
-    await parts.vbox.run(args, { lanes: [vmLane(vmid), mediaLane], timeoutMs: 120_000, ...(signal ? { signal } : {}) });
-  }
-  // What is left are images that were never attached, which VirtualBox would go on holding under their paths, those of
-  // disks that the VM had once, and the lowest of a linked clone's.
-  const files = (await readdir(directory).catch(() => [])).filter((file) => /^disk-?\d+\.vdi$/u.test(file));
-  const kept = [...spec.disks.map(({ path }) => path), ...files.map((file) => join(directory, file))];
-  for (const path of new Set(kept)) await removeImage(parts, vmid, path);
-  await rm(known?.folder ?? dirname(machineFilePath(spec)), { recursive: true, force: true });
-  await removeRuntimeFiles(runtimeDirectory);
-  await rm(specPath(directory), { force: true });
-  for (const folder of [directory, runtimeDirectory]) await removeIfEmpty(folder);
-}
-
-async function removeIfEmpty(folder: string): Promise<void> {
-  try {
-    await rmdir(folder);
-  } catch (error) {
-    // Somebody else's file in it, or gone already: both are none of the driver's business.
-    if (!['ENOTEMPTY', 'ENOENT'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
-  }
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -5,10 +5,11 @@ import { NakhodaError, toNakhodaError } from '@nakhoda/schema';
 import { capabilitiesOf } from './capabilities.ts';
 import { planChange } from './change-plan.ts';
 import type { ChangeUnit, Pending } from './change-plan.ts';
-import { needGoodSpec, removeImage, runStep } from './define.ts';
+import { needGoodSpec, runStep } from './define.ts';
 import { existingImages, linkedImages, refuseLinkedGrowth } from './existing-images.ts';
 import { specPath } from './machines.ts';
 import type { Parts } from './parts.ts';
+import { removeImage } from './remove-image.ts';
 import { mediaLane, vmLane } from './vboxmanage.ts';
 
 /** See `HotplugFacet`. */

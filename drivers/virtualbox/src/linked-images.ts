@@ -45,7 +45,7 @@ export class LinkedImages {
     const disks = new Map<string | undefined, string>();
     for (const { path } of machine.spec.disks) disks.set((await readVdiHeader(path))?.uuid, path);
     const seen = new Set<string>();
-    for (let path = image; !seen.has(path); ) {
+    for (let path = image; !seen.has(path);) {
       seen.add(path);
       const parent = (await readVdiHeader(path))?.parentUuid;
       if (!parent) return null;

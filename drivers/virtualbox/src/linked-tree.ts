@@ -20,7 +20,10 @@ export async function saveTree(parts: Parts, owner: KnownMedium['owner']): Promi
 
 /** The same for all of a machine's images, where it is a linked clone. */
 export async function saveTreesOf(parts: Parts, { vmid, spec }: Pick<KnownMachine, 'vmid' | 'spec'>): Promise<void> {
-  const media = await parts.machines.media();
+  const media = await parts.machines.mediaAround(
+    vmid,
+    spec.disks.map(({ path }) => path),
+  );
   const own = [...media.values()].filter(({ path, owner }) => owner.vmid !== vmid && isBelow(path, spec.directory));
   for (const owner of new Map(own.map((medium) => [medium.owner.vmid, medium.owner])).values()) await saveTree(parts, owner);
 }

@@ -175,7 +175,9 @@ function build(options: DocumentOptions, draft: Draft): string {
         'Description': draft.description,
         'MediaRegistry': {
           HardDisks: {
-            HardDisk: media('HardDisk').map(({ parents = [], ...disk }) => hardDisk(parents[0] ?? disk, parents.length === 0 ? [] : [...parents.slice(1), disk])),
+            HardDisk: media('HardDisk').map(({ parents = [], ...disk }) =>
+              hardDisk(parents[0] ?? disk, parents.length === 0 ? [] : [...parents.slice(1), disk]),
+            ),
           },
           DVDImages: { Image: media('DVD').map((image) => ({ '@uuid': `{${image.uuid}}`, '@location': image.path })) },
         },

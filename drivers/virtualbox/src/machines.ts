@@ -19,6 +19,7 @@ import { findOutsideRun } from './outside-run.ts';
 import { readRunFile } from './run-record.ts';
 import type { RunFile, RunRecord } from './run-record.ts';
 import { visibleSnapshots } from './snapshot-plan.ts';
+import { readVdiHeader } from './vdi-header.ts';
 
 /** The name under which VirtualBox knows a VM, and the name of its folder and `.vbox` file. */
 export function machineName(vmid: number): string {
@@ -110,15 +111,28 @@ export class Machines {
 
   /** All images of disks that the files of Nakhoda's VMs list, by UUID. Reads those that changed. */
   async media(): Promise<Map<string, KnownMedium>> {
-    const lists = [...(await this.#entries())].map(async ([vmid, { uuid: machine, file }]) => {
-      const owner = { vmid, uuid: machine };
-      const { media } = await this.mediaOf(owner);
-      return media.map(({ uuid, parentUuid, location }): KnownMedium => ({ uuid, parentUuid, path: resolve(dirname(file), location), owner }));
-    });
+    const lists = [...(await this.#entries())].map(([vmid, entry]) => this.#listedBy(vmid, entry));
     const known = new Map<string, KnownMedium>();
     // A linked clone that was just registered has the tree in its file, too. VirtualBox goes by the one that it loads first.
     for (const medium of (await Promise.all(lists)).flat()) if (!known.has(medium.uuid)) known.set(medium.uuid, medium);
     return known;
+  }
+
+  /** Those that may hang together with a VM's disks at these paths: all, where it is a linked clone; otherwise what its own file lists. */
+  async mediaAround(vmid: number, paths: readonly string[]): Promise<Map<string, KnownMedium>> {
+    for (const path of paths) if ((await readVdiHeader(path))?.parentUuid) return this.media();
+    const entry = (await this.#entries()).get(vmid);
+    return new Map((entry ? await this.#listedBy(vmid, entry) : []).map((medium) => [medium.uuid, medium]));
+  }
+
+  async #listedBy(vmid: number, { uuid: machine, file }: RegistryEntry): Promise<KnownMedium[]> {
+    const list = await this.#media.read(file);
+    return (list?.media ?? []).map(({ uuid, parentUuid, location }) => ({
+      uuid,
+      parentUuid,
+      path: resolve(dirname(file), location),
+      owner: { vmid, uuid: machine },
+    }));
   }
 
   /** The registry's extra data: settings for all VMs. */

@@ -16,7 +16,7 @@ export type MediaTree = ReadonlyMap<string, KnownMedium>;
 /** The image and those that it grows from, down to the one that grows from none. Pure. */
 export function chainOf(media: MediaTree, uuid: string): KnownMedium[] {
   const chain: KnownMedium[] = [];
-  for (let next = media.get(uuid); next !== undefined && !chain.includes(next); ) {
+  for (let next = media.get(uuid); next !== undefined && !chain.includes(next);) {
     chain.push(next);
     next = next.parentUuid === null ? undefined : media.get(next.parentUuid);
   }
@@ -25,7 +25,10 @@ export function chainOf(media: MediaTree, uuid: string): KnownMedium[] {
 
 /** The images that grow from one, those that nothing grows from first. Pure. */
 export function grownFrom(media: MediaTree, uuid: string): KnownMedium[] {
-  const grown = [...media.values()].map((medium) => ({ medium, depth: chainOf(media, medium.uuid).findIndex((found) => found.uuid === uuid) }));
+  const grown = [...media.values()].map((medium) => ({
+    medium,
+    depth: chainOf(media, medium.uuid).findIndex((found) => found.uuid === uuid),
+  }));
   return grown
     .filter(({ depth }) => depth > 0)
     .sort((a, b) => b.depth - a.depth)

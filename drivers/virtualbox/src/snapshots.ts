@@ -27,7 +27,8 @@ export function createSnapshots(parts: Parts): SnapshotFacet {
       } finally {
         // Also what failed may have changed something.
         const machine = await parts.machines.find(vmid);
-        if (machine) await saveTreesOf(parts, machine).catch((error: unknown) => parts.log(`saving the images of VM ${vmid}: ${String(error)}`));
+        if (machine)
+          await saveTreesOf(parts, machine).catch((error: unknown) => parts.log(`saving the images of VM ${vmid}: ${String(error)}`));
       }
     });
     parts.changed(vmid);
@@ -184,7 +185,8 @@ async function remove(parts: Parts, ctx: DriverContext, { vmid, name }: PointOpt
 
 /** @throws NakhodaError `snapshot.has-children` when other VMs' images grow from the snapshot's, which VirtualBox would rewrite */
 async function refuseGrown(parts: Parts, machine: KnownMachine, { uuid, name }: ObservedSnapshot): Promise<void> {
-  const media = await parts.machines.media();
+  const paths = machine.spec.disks.map(({ path }) => path);
+  const media = await parts.machines.mediaAround(machine.vmid, paths);
   const state = (await parts.machines.mediaOf(machine)).states.find((candidate) => candidate.snapshot === uuid);
   const foreign = foreignGrowth(media, state?.disks ?? [], machine.spec.directory);
   if (foreign === undefined) return;
