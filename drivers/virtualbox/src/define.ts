@@ -158,8 +158,8 @@ async function refuseDiskChanges({ observed, spec: before }: KnownMachine, spec:
 
 function usesDisk(what: string): NakhodaError {
   return new NakhodaError('snapshot.uses-disk', {
-    message: `The VM has snapshots, and VirtualBox lets ${what} neither go nor grow as long as one may have it.`,
-    hint: "Delete the VM's snapshots first.",
+    message: `The VM has snapshots or linked clones, and VirtualBox lets ${what} neither go nor grow as long as one may have it.`,
+    hint: "Delete the VM's snapshots and linked clones first.",
   });
 }
 

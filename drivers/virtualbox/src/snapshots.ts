@@ -164,7 +164,7 @@ async function remove(parts: Parts, ctx: DriverContext, { vmid, name }: PointOpt
   const snapshot = needSnapshot(machine, name);
   const { snapshots, extraData } = observed(machine);
   const children = snapshots.filter((candidate) => candidate.parentUuid === snapshot.uuid);
-  const growing = children.map((child) => child.name);
+  const growing = children.map(({ name: child }) => (isHiddenSnapshot(child) ? 'a linked clone' : child));
   if (snapshot.uuid === observed(machine).currentSnapshotUuid) growing.push("the VM's present state");
   // VirtualBox merges a snapshot into what grows from it, so that may be one thing only.
   if (growing.length > 1) {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { utimesSync } from 'node:fs';
 import { access, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -104,5 +105,19 @@ test('an order to break off is followed, and what is there has no header yet', a
   const chain = await makeChain(path, [MiB]);
   const target = join(path, 'flat.vdi');
   await assert.rejects(flattenVdi(chain, target, AbortSignal.abort()), { name: 'AbortError' });
+  assert.equal(await readVdiHeader(target), null);
+});
+
+test('an image that is written to meanwhile makes no copy', async (t) => {
+  const path = await folder(t);
+  const [image = ''] = await makeChain(path, [MiB]);
+  const { signal } = new AbortController();
+  // It is asked before each block.
+  Object.defineProperty(signal, 'throwIfAborted', { value: () => utimesSync(image, 1, 1) });
+  const target = join(path, 'flat.vdi');
+  await assert.rejects(
+    flattenVdi([image], target, signal),
+    (error: unknown) => error instanceof NakhodaError && error.code === 'vm.wrong-state',
+  );
   assert.equal(await readVdiHeader(target), null);
 });
