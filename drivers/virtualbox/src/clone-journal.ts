@@ -39,6 +39,11 @@ export class CloneJournal {
     await rm(this.#path(vmid), { force: true });
   }
 
+  /** Nothing is to be removed for the clone any more: its vmid may be another machine's from now on. */
+  async forgetMachine(vmid: number): Promise<void> {
+    if ((await this.read(vmid))?.spec) await this.remove(vmid);
+  }
+
   /** Those whose maker is gone, by the clone's vmid. */
   async abandoned(): Promise<Map<number, CloneRecord>> {
     const found = new Map<number, CloneRecord>();

@@ -72,19 +72,21 @@ async function clone(parts: Parts, ctx: DriverContext, options: CloneOptions): P
 
 /** Leaves nothing of a clone that failed, and no snapshot behind. What cannot be done now, the next daemon does. */
 async function settle(parts: Parts, machine: KnownMachine, spec: MachineSpec, state: { made: boolean; frozen: boolean }): Promise<void> {
-  try {
-    if (!state.made) {
-      await removeClone(parts, spec);
-      await dropUnusedBases(parts, machine.vmid);
-    } else {
-      await parts.clones.write(spec.vmid, { source: machine.vmid, spec: null });
-    }
-    if (state.frozen) await dropHalfTaken(parts, machine, copySnapshotName(spec.vmid));
-    await saveTreesOf(parts, machine);
-    await parts.clones.remove(spec.vmid);
-  } catch (error) {
-    parts.log(`clearing up after cloning VM ${machine.vmid}: ${String(error)}`);
+  let whole = true;
+  const attempt = async (work: () => Promise<void>): Promise<void> => {
+    await work().catch((error: unknown) => {
+      whole = false;
+      parts.log(`clearing up after cloning VM ${machine.vmid}: ${String(error)}`);
+    });
+  };
+  if (state.made) await attempt(() => parts.clones.write(spec.vmid, { source: machine.vmid, spec: null }));
+  if (state.frozen) await attempt(() => dropHalfTaken(parts, machine, copySnapshotName(spec.vmid)));
+  if (!state.made) {
+    await attempt(() => removeClone(parts, spec));
+    await attempt(() => dropUnusedBases(parts, machine.vmid));
   }
+  await attempt(() => saveTreesOf(parts, machine));
+  if (whole) await parts.clones.remove(spec.vmid);
 }
 
 /** The hidden snapshot that a linked clone of what a stopped VM holds now grows from: the last one, if nothing was written since. */
@@ -213,6 +215,8 @@ async function refuseOtherSizes(origins: readonly DiskOrigin[], linked: boolean)
 /** Removes all that there is of a clone, registered or not. */
 async function removeClone(parts: Parts, spec: MachineSpec): Promise<void> {
   const known = await parts.machines.find(spec.vmid);
+  // Somebody else's meanwhile.
+  if (known && known.uuid !== spec.uuid) return;
   if (known) await undefine(parts, undefined, spec.vmid);
   else await removeRemains(parts, undefined, spec);
 }

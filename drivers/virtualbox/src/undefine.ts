@@ -22,6 +22,7 @@ export async function undefine(parts: Parts, signal: AbortSignal | undefined, vm
     // What could not be cleared up of a clone that failed.
     const { spec } = (await parts.clones.read(vmid)) ?? {};
     if (spec) await removeRemains(parts, signal, spec);
+    await parts.clones.forgetMachine(vmid);
     return;
   }
   const { status, run } = await parts.machines.view(known);
@@ -34,6 +35,7 @@ export async function undefine(parts: Parts, signal: AbortSignal | undefined, vm
   await refuseGrown(parts, known);
   await clearRun(parts, known, run);
   await removeRemains(parts, signal, known.spec, known);
+  await parts.clones.forgetMachine(vmid);
 }
 
 /** @throws NakhodaError `vm.wrong-state` when linked clones grow from its images */

@@ -103,7 +103,11 @@ export function createVirtualBoxDriver(options: VirtualBoxDriverOptions): Driver
       const machine = await machines.find(vmid);
       return machine === null ? null : (await machines.view(machine)).status;
     },
-    define: (ctx, { spec }) => oneAtATime(spec.vmid, () => define(parts, ctx, spec)),
+    define: (ctx, { spec }) =>
+      oneAtATime(spec.vmid, async () => {
+        await define(parts, ctx, spec);
+        await clones.forgetMachine(spec.vmid);
+      }),
     deleteImage: (_ctx, { vmid, path }) => oneAtATime(vmid, () => deleteImage(parts, vmid, path)),
     undefine: (ctx, { vmid }) => undefineClone(parts, vmid, () => oneAtATime(vmid, () => undefine(parts, ctx.signal, vmid))),
     start: (ctx, { vmid }) => oneAtATime(vmid, () => start(parts, ctx, vmid)),
