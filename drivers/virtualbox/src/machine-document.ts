@@ -1,13 +1,10 @@
 import { XMLBuilder } from 'fast-xml-parser';
 
+import { hardDisk } from './document-disk.ts';
+import type { DocumentMedium } from './document-disk.ts';
 import { parseModifyFlags } from './modify-flags.ts';
 import type { ModifyFlag } from './modify-flags.ts';
 import type { PlannedController, PlannedDrive } from './storage-plan.ts';
-
-export interface DocumentMedium {
-  uuid: string;
-  path: string;
-}
 
 /** A drive with what is in it, null for an empty one; `parents` are the images that it grows from, the lowest first. */
 export interface DocumentDrive {
@@ -175,9 +172,7 @@ function build(options: DocumentOptions, draft: Draft): string {
         'Description': draft.description,
         'MediaRegistry': {
           HardDisks: {
-            HardDisk: media('HardDisk').map(({ parents = [], ...disk }) =>
-              hardDisk(parents[0] ?? disk, parents.length === 0 ? [] : [...parents.slice(1), disk]),
-            ),
+            HardDisk: media('HardDisk').map(({ parents = [], ...disk }) => hardDisk([...parents, disk])),
           },
           DVDImages: { Image: media('DVD').map((image) => ({ '@uuid': `{${image.uuid}}`, '@location': image.path })) },
         },
@@ -233,18 +228,6 @@ function build(options: DocumentOptions, draft: Draft): string {
       },
     },
   });
-}
-
-/** An image with the chain of those that grow from it inside, each in the one before; only the lowest has a type. */
-function hardDisk({ uuid, path }: DocumentMedium, above: readonly DocumentMedium[], lowest = true): object {
-  const [next, ...rest] = above;
-  return {
-    '@uuid': `{${uuid}}`,
-    '@location': path,
-    '@format': 'VDI',
-    ...(lowest ? { '@type': 'Normal' } : {}),
-    ...(next ? { HardDisk: hardDisk(next, rest, false) } : {}),
-  };
 }
 
 function adapter([number, nic]: [number, Nic]): object {
