@@ -14,7 +14,7 @@ export function capabilitiesOf(facts: HostFacts): Capabilities {
   return {
     // `deleteWithChildren`: VirtualBox merges a snapshot into its child, as long as it has only one.
     snapshots: { live: true, memory: true, deleteWithChildren: true },
-    clones: false,
+    clones: true,
     serial: true,
     guest: { exec: true, files: true },
     display: {

@@ -53,7 +53,12 @@ const special = new Set<keyof MachineSpec>(['cdrom', 'disks', 'nics', 'cpuLimit'
 export function planChange(
   running: MachineSpec,
   wanted: MachineSpec,
-  facts: { observed: ObservedMachine | null; existingImages: ReadonlyMap<string, number | null> },
+  facts: {
+    observed: ObservedMachine | null;
+    existingImages: ReadonlyMap<string, number | null>;
+    /** Of a linked clone: the images in which its disks are written to, by the disks' paths. */
+    linkedImages?: ReadonlyMap<string, string>;
+  },
 ): ChangePlan {
   const names = [...new Set([...Object.keys(wanted), ...Object.keys(running)])] as (keyof MachineSpec)[];
   const fields = names.filter((field) => !special.has(field) && !isDeepStrictEqual(running[field], wanted[field]));
@@ -125,7 +130,7 @@ function diskPlan(uuid: string, before: MachineDisk | undefined, after: MachineD
   return done(field, [detachStep(uuid, place)], without);
 }
 
-function newDiskPlan(uuid: string, disk: MachineDisk, { observed, existingImages }: DiskFacts): ChangePlan {
+function newDiskPlan(uuid: string, disk: MachineDisk, { observed, existingImages, linkedImages }: DiskFacts): ChangePlan {
   const field = `disks.${disk.slot}`;
   const drive = planDisk(disk);
   if (disk.bus !== 'sata')
@@ -134,7 +139,8 @@ function newDiskPlan(uuid: string, disk: MachineDisk, { observed, existingImages
   if (!controller || controller.ports <= drive.place.port) {
     return refused(field, 'The VM was started without a SATA controller that has room for it; VirtualBox adds none to a running VM.');
   }
-  const asItComes = { ...drive, discard: false, nonrotational: false, hotpluggable: false, bandwidthGroup: null };
+  const path = linkedImages?.get(disk.path) ?? disk.path;
+  const asItComes = { ...drive, path, discard: false, nonrotational: false, hotpluggable: false, bandwidthGroup: null };
   const attached = observed?.attachments.some((found) => samePlace(found, drive.place) && found.baseLocation === disk.path);
   const steps = [...(existingImages.has(disk.path) ? [] : [createImageStep(disk)]), ...(attached ? [] : [attachStep(uuid, asItComes)])];
   // VirtualBox sets these on drives of stopped VMs only, and reads at a start whether flushes are passed on.

@@ -1,5 +1,5 @@
-import { access, mkdir, readdir, rm, rmdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { access, mkdir, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 
 import type { DriverContext, MachineSpec, MachineStatus } from '@nakhoda/driver';
@@ -7,30 +7,32 @@ import { writeFileAtomic } from '@nakhoda/host';
 import { type Capabilities, NakhodaError } from '@nakhoda/schema';
 
 import { capabilitiesOf } from './capabilities.ts';
-import { clearRun } from './clear-run.ts';
 import { descriptionArgs, modifyArgs } from './definition-plan.ts';
 import type { DefinitionStep } from './definition-plan.ts';
-import { existingImages } from './existing-images.ts';
+import { existingImages, linkedImages, refuseLinkedGrowth } from './existing-images.ts';
 import { needExecution } from './host-facts.ts';
 import { machineName, specPath } from './machines.ts';
 import type { KnownMachine } from './machines.ts';
 import { attachmentArgs } from './nic-plan.ts';
 import type { Parts } from './parts.ts';
 import { machineFilePath, register } from './register.ts';
-import { removeRuntimeFiles } from './run-paths.ts';
+import type { LinkedDisks } from './register.ts';
+import { removeImage } from './remove-image.ts';
 import { alignSecureBoot } from './secure-boot.ts';
 import { storageSteps } from './storage-plan.ts';
 import { validateSpec } from './validate.ts';
 import { mediaLane, vmLane } from './vboxmanage.ts';
 import { wholeSectors } from './vdi-image.ts';
-import { vdiSize } from './vdi-size.ts';
 
-/** See `Driver.define`. */
-export async function define(parts: Parts, ctx: DriverContext, spec: MachineSpec): Promise<void> {
+/**
+ * See `Driver.define`.
+ * @param linked of a new linked clone: its disks, whose images are there
+ */
+export async function define(parts: Parts, ctx: DriverContext, spec: MachineSpec, linked?: LinkedDisks): Promise<void> {
   needGoodSpec(spec, capabilitiesOf(parts.hostFacts()));
   needExecution(parts.hostFacts());
   const known = await parts.machines.find(spec.vmid);
-  if (known === null) return defineNew(parts, ctx, spec);
+  if (known === null) return defineNew(parts, ctx, spec, linked);
 
   const { status } = await parts.machines.view(known);
   const same = isDeepStrictEqual(known.spec, spec);
@@ -58,11 +60,11 @@ export function needGoodSpec(spec: MachineSpec, capabilities: Capabilities): voi
 }
 
 /** True when no process of the VM is left: a crashed one may still have its front end. */
-function isAtRest(status: MachineStatus): boolean {
+export function isAtRest(status: MachineStatus): boolean {
   return status.pid === undefined && ['stopped', 'crashed', 'unknown'].includes(status.state);
 }
 
-async function defineNew(parts: Parts, ctx: DriverContext, spec: MachineSpec): Promise<void> {
+async function defineNew(parts: Parts, ctx: DriverContext, spec: MachineSpec, linked?: LinkedDisks): Promise<void> {
   const registered = await parts.machines.registeredFile(spec);
   const ours = registered?.uuid === spec.uuid && dirname(dirname(registered.file)) === spec.directory;
   if (registered && !ours) throw existsOutside(spec);
@@ -74,7 +76,7 @@ async function defineNew(parts: Parts, ctx: DriverContext, spec: MachineSpec): P
       await mkdir(spec.directory, { recursive: true, mode: 0o700 });
       await mkdir(spec.runtimeDirectory, { recursive: true, mode: 0o700 });
       await writeFileAtomic(specPath(spec.directory), JSON.stringify(spec, null, 2));
-      const rest = registered ? modifyArgs(spec) : await register(parts, ctx.signal, spec, made);
+      const rest = registered ? modifyArgs(spec) : await register(parts, ctx.signal, spec, made, linked);
       if (rest !== null) await parts.vbox.run(rest, { lanes: [vmLane(spec.vmid)], signal: ctx.signal });
       await applyStorage(parts, ctx.signal, spec, made);
       await alignSecureBoot(parts, ctx.signal, spec);
@@ -130,16 +132,17 @@ async function redefine(parts: Parts, ctx: DriverContext, known: KnownMachine, s
 
 /** Disks that were grown before something failed stay so: they are never cut. */
 async function withGrownDisks(spec: MachineSpec): Promise<MachineSpec> {
-  const size = async (path: string): Promise<number> => ((await exists(path)) ? ((await vdiSize(path)) ?? 0) : 0);
-  const disks = spec.disks.map(async (disk) => ({ ...disk, sizeBytes: Math.max(disk.sizeBytes, await size(disk.path)) }));
-  return { ...spec, disks: await Promise.all(disks) };
+  const sizes = await existingImages(spec.disks);
+  return { ...spec, disks: spec.disks.map((disk) => ({ ...disk, sizeBytes: Math.max(disk.sizeBytes, sizes.get(disk.path) ?? 0) })) };
 }
 
-/** @throws NakhodaError `vm.spec-invalid` when a disk is to become smaller; `snapshot.uses-disk` when a snapshot may have one that is to go or to grow */
+/** @throws NakhodaError `vm.spec-invalid` when a disk is to become smaller; `vm.unsupported`; `snapshot.uses-disk` when a snapshot may have one that is to go or to grow */
 async function refuseDiskChanges({ observed, spec: before }: KnownMachine, spec: MachineSpec): Promise<void> {
   const held = (observed?.snapshots ?? []).length > 0;
+  const sizes = await existingImages(spec.disks);
+  await refuseLinkedGrowth(spec.disks);
   for (const { slot, path, sizeBytes } of spec.disks) {
-    const size = (await exists(path)) ? await vdiSize(path) : null;
+    const size = sizes.get(path) ?? null;
     if (size === null) continue;
     if (size > wholeSectors(sizeBytes)) {
       throw new NakhodaError('vm.spec-invalid', {
@@ -155,8 +158,8 @@ async function refuseDiskChanges({ observed, spec: before }: KnownMachine, spec:
 
 function usesDisk(what: string): NakhodaError {
   return new NakhodaError('snapshot.uses-disk', {
-    message: `The VM has snapshots, and VirtualBox lets ${what} neither go nor grow as long as one may have it.`,
-    hint: "Delete the VM's snapshots first.",
+    message: `The VM has snapshots or linked clones, and VirtualBox lets ${what} neither go nor grow as long as one may have it.`,
+    hint: "Delete the VM's snapshots and linked clones first.",
   });
 }
 
@@ -196,7 +199,8 @@ export async function alignNics(parts: Parts, signal: AbortSignal | undefined, s
 
 async function planStorage(parts: Parts, spec: MachineSpec): Promise<DefinitionStep[]> {
   const known = await parts.machines.need(spec.vmid);
-  return storageSteps(spec, { observed: known.observed, existingImages: await existingImages(spec.disks) });
+  const linked = await linkedImages(parts.machines, known.observed, spec.disks);
+  return storageSteps(spec, { observed: known.observed, existingImages: await existingImages(spec.disks), linkedImages: linked });
 }
 
 /** Adds the images that it makes to `made`, before it makes them: VirtualBox may leave the file when it fails. */
@@ -207,55 +211,10 @@ async function applyStorage(parts: Parts, signal: AbortSignal | undefined, spec:
   }
 }
 
-/** Deletes an image, and has VirtualBox forget it. */
-export async function removeImage(parts: Parts, vmid: number, path: string): Promise<void> {
-  if (!(await exists(path))) return;
-  const close = parts.vbox.run(['closemedium', 'disk', path], { lanes: [vmLane(vmid), mediaLane] });
-  // An image that VirtualBox does not know, or that is still in a drive which goes with the VM, is closed already.
-  await close.catch((error: unknown) => parts.log(`closing ${path}: ${String(error)}`));
-  await rm(path, { force: true });
-}
-
 /** Runs one planned call in its queues. */
 export async function runStep(parts: Parts, signal: AbortSignal | undefined, spec: MachineSpec, step: DefinitionStep): Promise<void> {
   const lanes = step.media ? [vmLane(spec.vmid), mediaLane] : [vmLane(spec.vmid)];
   await parts.vbox.run(step.args, { lanes, ...(signal ? { signal } : {}) });
-}
-
-/** See `Driver.undefine`. */
-export async function undefine(parts: Parts, ctx: DriverContext, vmid: number): Promise<void> {
-  const known = await parts.machines.find(vmid);
-  if (known === null) return;
-  const { status, run } = await parts.machines.view(known);
-  if (!isAtRest(status)) {
-    throw new NakhodaError('vm.wrong-state', {
-      message: `VM ${vmid} is ${status.state} and cannot be removed.`,
-      hint: 'Stop the VM first.',
-    });
-  }
-  await clearRun(parts, known, run);
-  // With its images: the differencing ones of snapshots are known to VirtualBox alone.
-  const args = ['unregistervm', known.uuid, ...(known.observed === null ? [] : ['--delete'])];
-  await parts.vbox.run(args, { lanes: [vmLane(vmid), mediaLane], timeoutMs: 120_000, signal: ctx.signal });
-  await rm(known.folder, { recursive: true, force: true });
-  // What is left is an image that was never attached, which VirtualBox would go on holding under its path.
-  for (const disk of known.spec.disks) await removeImage(parts, vmid, disk.path);
-  // Likewise those of disks that the VM had once.
-  const { directory } = known.spec;
-  const kept = (await readdir(directory).catch(() => [])).filter((file) => /^disk-?\d+\.vdi$/u.test(file));
-  for (const file of kept) await removeImage(parts, vmid, join(directory, file));
-  await removeRuntimeFiles(known.spec.runtimeDirectory);
-  await rm(specPath(known.spec.directory), { force: true });
-  for (const folder of [known.spec.directory, known.spec.runtimeDirectory]) await removeIfEmpty(folder);
-}
-
-async function removeIfEmpty(folder: string): Promise<void> {
-  try {
-    await rmdir(folder);
-  } catch (error) {
-    // Somebody else's file in it, or gone already: both are none of the driver's business.
-    if (!['ENOTEMPTY', 'ENOENT'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
-  }
 }
 
 async function exists(path: string): Promise<boolean> {
@@ -265,7 +224,8 @@ async function exists(path: string): Promise<boolean> {
   );
 }
 
-function existsOutside(spec: MachineSpec): NakhodaError {
+/** What is told of a machine that is in the way. */
+export function existsOutside(spec: MachineSpec): NakhodaError {
   return new NakhodaError('vm.exists-outside', {
     message: `VirtualBox has another machine named ${machineName(spec.vmid)}, or of UUID ${spec.uuid}, that this VM is not.`,
     hint: `Look at it with VBoxManage showvminfo ${machineName(spec.vmid)}, and unregister it if nobody needs it.`,

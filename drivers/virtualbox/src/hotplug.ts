@@ -5,10 +5,11 @@ import { NakhodaError, toNakhodaError } from '@nakhoda/schema';
 import { capabilitiesOf } from './capabilities.ts';
 import { planChange } from './change-plan.ts';
 import type { ChangeUnit, Pending } from './change-plan.ts';
-import { needGoodSpec, removeImage, runStep } from './define.ts';
-import { existingImages } from './existing-images.ts';
+import { needGoodSpec, runStep } from './define.ts';
+import { existingImages, linkedImages, refuseLinkedGrowth } from './existing-images.ts';
 import { specPath } from './machines.ts';
 import type { Parts } from './parts.ts';
+import { removeImage } from './remove-image.ts';
 import { mediaLane, vmLane } from './vboxmanage.ts';
 
 /** See `HotplugFacet`. */
@@ -34,8 +35,10 @@ async function change(parts: Parts, ctx: DriverContext, wanted: MachineSpec): Pr
       hint: 'Start the VM, or change its definition while it is stopped.',
     });
   }
+  await refuseLinkedGrowth(wanted.disks);
+  const linked = await linkedImages(parts.machines, machine.observed, wanted.disks);
   const images = await existingImages(wanted.disks);
-  const plan = planChange(machine.spec, wanted, { observed: machine.observed, existingImages: images });
+  const plan = planChange(machine.spec, wanted, { observed: machine.observed, existingImages: images, linkedImages: linked });
   const pending = [...plan.pending];
   let spec = machine.spec;
   for (const unit of plan.units) {

@@ -8,6 +8,7 @@ import { modeExtraData } from './front-end.ts';
 import { hardwareSupport } from './hardware.ts';
 import { machineDocument } from './machine-document.ts';
 import { parseMachine } from './machine-file.ts';
+import { parseMachineMedia } from './machine-media.ts';
 import { parseModifyFlags } from './modify-flags.ts';
 import { flushExtraData, planControllers, planDrives, storageSteps } from './storage-plan.ts';
 
@@ -91,7 +92,7 @@ test('the file says all that the driver plans: nothing is left for modifyvm, nor
 });
 
 test('what the file has no place for is left for modifyvm, as it was given', () => {
-  const more = ['--firmware', 'efi64', '--nic2', 'nat', '--uart-mode3', 'disconnected', '--cpu-profile', 'host', '--nested-paging=on'];
+  const more = ['--hpet', 'on', '--nic2', 'nat', '--uart-mode3', 'disconnected', '--cpu-profile', 'host', '--nested-paging=on'];
   const { xml, rest } = documentOf(spec, 'interpreter', more);
   assert.deepEqual(rest, more);
   assert.deepEqual(parseMachine(xml)?.nics, []);
@@ -104,4 +105,29 @@ test('names and paths are safe in XML', () => {
     observed?.attachments.map(({ baseLocation }) => baseLocation),
     ['/srv/a & "b"/100/disk0.vdi', '/srv/iso/<tiny>.iso'],
   );
+});
+
+test("a linked clone's disk is written with all that it grows from, and UEFI by the file", () => {
+  const [plan] = planDrives(spec);
+  assert.ok(plan);
+  const parents = [
+    { uuid: 'a', path: '/srv/images/99/disk0.vdi' },
+    { uuid: 'b', path: '/srv/images/100/disk0.vdi' },
+  ];
+  const { xml, rest } = machineDocument({
+    uuid,
+    name: 'nakhoda-100',
+    modifyArgs: ['--firmware', 'efi64'],
+    controllers: [],
+    drives: [{ plan, medium: { uuid: 'c', path: '/srv/images/100/c.vdi', parents } }],
+    extraData: {},
+    now: '2026-11-24T18:57:26.123Z',
+  });
+  assert.deepEqual(rest, []);
+  assert.match(xml, /<Firmware type="EFI64"\/>/);
+  assert.deepEqual(parseMachineMedia(xml).media, [
+    { uuid: 'a', parentUuid: null, location: '/srv/images/99/disk0.vdi' },
+    { uuid: 'b', parentUuid: 'a', location: '/srv/images/100/disk0.vdi' },
+    { uuid: 'c', parentUuid: 'b', location: '/srv/images/100/c.vdi' },
+  ]);
 });

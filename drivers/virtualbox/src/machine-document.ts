@@ -1,13 +1,15 @@
 import { XMLBuilder } from 'fast-xml-parser';
 
+import { hardDisk } from './document-disk.ts';
+import type { DocumentMedium } from './document-disk.ts';
 import { parseModifyFlags } from './modify-flags.ts';
 import type { ModifyFlag } from './modify-flags.ts';
 import type { PlannedController, PlannedDrive } from './storage-plan.ts';
 
-/** A drive with what is in it; `uuid` is the medium's, null for an empty drive. */
+/** A drive with what is in it, null for an empty one; `parents` are the images that it grows from, the lowest first. */
 export interface DocumentDrive {
   plan: PlannedDrive;
-  medium: { uuid: string; path: string } | null;
+  medium: (DocumentMedium & { parents?: readonly DocumentMedium[] }) | null;
 }
 
 export interface DocumentOptions {
@@ -62,6 +64,8 @@ interface Draft {
   memory: string;
   vram: string;
   description: string;
+  /** By the file's name for it; empty for BIOS. */
+  firmware: string;
   uarts: Map<number, Uart>;
   nics: Map<number, Nic>;
 }
@@ -72,7 +76,7 @@ interface Draft {
  * one call after the registration. Pure.
  */
 export function machineDocument(options: DocumentOptions): MachineDocument {
-  const draft: Draft = { cpus: '1', memory: '128', vram: '8', description: '', uarts: new Map(), nics: new Map() };
+  const draft: Draft = { cpus: '1', memory: '128', vram: '8', description: '', firmware: '', uarts: new Map(), nics: new Map() };
   const flags = parseModifyFlags(options.modifyArgs);
   const rest = flags.filter((flag) => !fixed.has([flag.flag, ...flag.values].join(' ')) && !take(draft, flag));
   return { xml: build(options, draft), rest: rest.flatMap(({ args }) => args) };
@@ -85,6 +89,8 @@ function take(draft: Draft, { flag, values }: ModifyFlag): boolean {
   else if (flag === '--memory') draft.memory = first;
   else if (flag === '--vram') draft.vram = first;
   else if (flag === '--description') draft.description = first;
+  // By the file alone: VirtualBox drops the variables that lie beside a file without it.
+  else if (flag === '--firmware' && first === 'efi64') draft.firmware = 'EFI64';
   else {
     const [, word = '', digits = ''] = /^--([a-z-]+?)-?(\d)$/.exec(flag) ?? [];
     if (word === '') return false;
@@ -166,12 +172,7 @@ function build(options: DocumentOptions, draft: Draft): string {
         'Description': draft.description,
         'MediaRegistry': {
           HardDisks: {
-            HardDisk: media('HardDisk').map((disk) => ({
-              '@uuid': `{${disk.uuid}}`,
-              '@location': disk.path,
-              '@format': 'VDI',
-              '@type': 'Normal',
-            })),
+            HardDisk: media('HardDisk').map(({ parents = [], ...disk }) => hardDisk([...parents, disk])),
           },
           DVDImages: { Image: media('DVD').map((image) => ({ '@uuid': `{${image.uuid}}`, '@location': image.path })) },
         },
@@ -183,7 +184,7 @@ function build(options: DocumentOptions, draft: Draft): string {
             Order: ['DVD', 'HardDisk', 'None', 'None'].map((device, index) => ({ '@position': String(index + 1), '@device': device })),
           },
           Display: { '@controller': 'VMSVGA', '@VRAMSize': draft.vram },
-          Firmware: {},
+          Firmware: draft.firmware === '' ? {} : { '@type': draft.firmware },
           BIOS: {
             IOAPIC: { '@enabled': 'true' },
             Logo: { '@fadeIn': 'false', '@fadeOut': 'false', '@displayTime': '0' },

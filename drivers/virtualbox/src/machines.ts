@@ -1,19 +1,25 @@
 import { readFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 
 import type { MachineSpec, MachineStatus } from '@nakhoda/driver';
 import { isAlive } from '@nakhoda/host';
 import { NakhodaError } from '@nakhoda/schema';
 
 import { FileCache } from './file-cache.ts';
+import { LinkedImages } from './linked-images.ts';
 import { parseMachine, parseRegistry } from './machine-file.ts';
 import type { ObservedMachine, RegistryEntry } from './machine-file.ts';
 import { MachineLogReader } from './machine-log.ts';
+import { parseMachineMedia } from './machine-media.ts';
+import type { MachineMedia } from './machine-media.ts';
 import { judgeState } from './machine-state.ts';
+import type { KnownMedium } from './media-tree.ts';
 import { outsideChanges } from './outside-changes.ts';
 import { findOutsideRun } from './outside-run.ts';
 import { readRunFile } from './run-record.ts';
 import type { RunFile, RunRecord } from './run-record.ts';
+import { visibleSnapshots } from './snapshot-plan.ts';
+import { readVdiHeader } from './vdi-header.ts';
 
 /** The name under which VirtualBox knows a VM, and the name of its folder and `.vbox` file. */
 export function machineName(vmid: number): string {
@@ -55,6 +61,8 @@ export class Machines {
   readonly #imageUuids = new Map<string, string>();
   #allRead: Promise<unknown> | null = null;
   readonly #specs = new FileCache(parseSpec);
+  readonly #media = new FileCache(parseMediaSafely);
+  readonly #linkedImages = new LinkedImages();
   readonly #logs = new MachineLogReader();
 
   constructor(userHome: string) {
@@ -94,6 +102,39 @@ export class Machines {
     return this.#imageUuids.get(path) ?? null;
   }
 
+  /** What the machine's file says of its disks, now and in its snapshots. */
+  async mediaOf({ uuid }: Pick<KnownMachine, 'uuid'>): Promise<MachineMedia> {
+    const registry = await this.#registry.read(this.#registryPath);
+    const entry = registry?.machines.find((candidate) => candidate.uuid === uuid);
+    return (entry && (await this.#media.read(entry.file))) ?? { media: [], states: [] };
+  }
+
+  /** All images of disks that the files of Nakhoda's VMs list, by UUID. Reads those that changed. */
+  async media(): Promise<Map<string, KnownMedium>> {
+    const lists = [...(await this.#entries())].map(([vmid, entry]) => this.#listedBy(vmid, entry));
+    const known = new Map<string, KnownMedium>();
+    // A linked clone that was just registered has the tree in its file, too. VirtualBox goes by the one that it loads first.
+    for (const medium of (await Promise.all(lists)).flat()) if (!known.has(medium.uuid)) known.set(medium.uuid, medium);
+    return known;
+  }
+
+  /** Those that may hang together with a VM's disks at these paths: all, where it is a linked clone; otherwise what its own file lists. */
+  async mediaAround(vmid: number, paths: readonly string[]): Promise<Map<string, KnownMedium>> {
+    for (const path of paths) if ((await readVdiHeader(path))?.parentUuid) return this.media();
+    const entry = (await this.#entries()).get(vmid);
+    return new Map((entry ? await this.#listedBy(vmid, entry) : []).map((medium) => [medium.uuid, medium]));
+  }
+
+  async #listedBy(vmid: number, { uuid: machine, file }: RegistryEntry): Promise<KnownMedium[]> {
+    const list = await this.#media.read(file);
+    return (list?.media ?? []).map(({ uuid, parentUuid, location }) => ({
+      uuid,
+      parentUuid,
+      path: resolve(dirname(file), location),
+      owner: { vmid, uuid: machine },
+    }));
+  }
+
   /** The registry's extra data: settings for all VMs. */
   async globalExtraData(): Promise<Record<string, string>> {
     return (await this.#registry.read(this.#registryPath))?.extraData ?? {};
@@ -113,7 +154,8 @@ export class Machines {
     const ref = run !== null && 'run' in run ? run.run.process : null;
     const alive = ref !== null && isAlive(ref);
     const judged = judgeState({ run, alive, thisBoot: ref?.bootId === (await bootId()), log });
-    const current = machine.observed?.snapshots.find((snapshot) => snapshot.uuid === machine.observed?.currentSnapshotUuid);
+    const tree = machine.observed && visibleSnapshots(machine.observed);
+    const current = tree?.snapshots.find((snapshot) => snapshot.uuid === tree.currentSnapshotUuid);
     const lost = machine.observed === null && !alive;
     const changes = machine.observed === null ? [] : outsideChanges(machine.spec, machine.observed);
     const status: MachineStatus = {
@@ -157,7 +199,8 @@ export class Machines {
     const folder = dirname(entry.file);
     const spec = await this.#specs.read(specPath(dirname(folder)));
     if (spec === null || spec.uuid !== entry.uuid) return null;
-    return { vmid, uuid: entry.uuid, folder, spec, observed: await this.#machines.read(entry.file) };
+    const observed = await this.#machines.read(entry.file);
+    return { vmid, uuid: entry.uuid, folder, spec, observed: observed && (await this.#linkedImages.resolve(observed, { folder, spec })) };
   }
 }
 
@@ -174,6 +217,14 @@ function runOf(run: RunRecord | null): RunFile | null {
 function parseMachineSafely(text: string): ObservedMachine | null {
   try {
     return parseMachine(text);
+  } catch {
+    return null;
+  }
+}
+
+function parseMediaSafely(text: string): MachineMedia | null {
+  try {
+    return parseMachineMedia(text);
   } catch {
     return null;
   }

@@ -12,6 +12,7 @@ import type { WatchedFolder } from './folder-watches.ts';
 import type { KnownMachine, Machines } from './machines.ts';
 import { readRunFile, writeRunFile } from './run-record.ts';
 import type { RunFile } from './run-record.ts';
+import { visibleSnapshots } from './snapshot-plan.ts';
 import { Watcher } from './watcher.ts';
 import type { Sighting } from './watcher.ts';
 
@@ -227,15 +228,16 @@ function foldersOf({ folder, spec, observed }: KnownMachine, runs: boolean): Wat
 }
 
 function sighting({ vmid, observed }: KnownMachine, status: MachineStatus): Sighting {
+  const tree = observed && visibleSnapshots(observed);
   return {
     vmid,
     state: JSON.stringify([status.state, status.reason, status.pid, status.suspended]),
-    snapshots: JSON.stringify([observed?.currentSnapshotUuid, observed?.snapshots.map(({ uuid, parentUuid }) => [uuid, parentUuid])]),
+    snapshots: JSON.stringify([tree?.currentSnapshotUuid, tree?.snapshots.map(({ uuid, parentUuid }) => [uuid, parentUuid])]),
     settings: JSON.stringify([
       observed?.cores,
       observed?.memoryMiB,
       observed?.nics,
-      observed?.attachments.map(({ mediumUuid: _, ...place }) => place),
+      observed?.attachments.map(({ mediumUuid: _, linkedImage: _image, ...place }) => place),
     ]),
   };
 }

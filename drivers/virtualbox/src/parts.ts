@@ -1,3 +1,4 @@
+import type { CloneJournal } from './clone-journal.ts';
 import type { Consoles } from './consoles.ts';
 import type { HostFacts } from './host-facts.ts';
 import type { KeyedQueue } from './keyed-queue.ts';
@@ -11,6 +12,8 @@ export interface Parts {
   machines: Machines;
   consoles: Consoles;
   vnc: VncServers;
+  /** The clones that are being made. */
+  clones: CloneJournal;
   /** One operation that changes a VM at a time. */
   operations: KeyedQueue;
   hostFacts(): HostFacts;

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 
 import { parseMachine } from './machine-file.ts';
-import { listSnapshots, safeDescription } from './snapshot-plan.ts';
+import { copySnapshotName, listSnapshots, newBaseSnapshotName, safeDescription, visibleSnapshots } from './snapshot-plan.ts';
 
 test('the tree is told by names, with the memory that a rollback would bring back', () => {
   const machine = parseMachine(readFileSync(new URL('./fixtures/nakhoda-100.vbox', import.meta.url), 'utf8'));
@@ -17,6 +17,37 @@ test('the tree is told by names, with the memory that a rollback would bring bac
     { name: 's2', parent: 's1', memory: false, current: false, description: 'd "s2"\nü', createdAt: '2026-11-23T14:41:33.000Z' },
     { name: 's3', parent: 's1', memory: false, current: true, description: 'd "s3"\nü', createdAt: '2026-11-23T14:41:37.000Z' },
   ]);
+});
+
+test('snapshots that clones need are not told, and what grows from them grows from their parents', () => {
+  const snapshot = (uuid: string, name: string, parentUuid: string | null) => ({
+    uuid,
+    name,
+    parentUuid,
+    description: '',
+    takenAt: 0,
+    memory: false,
+  });
+  const snapshots = [
+    snapshot('1', 'first', null),
+    snapshot('2', newBaseSnapshotName(), '1'),
+    snapshot('3', copySnapshotName(101), '2'),
+    snapshot('4', 'second', '3'),
+    snapshot('5', newBaseSnapshotName(), '4'),
+  ];
+  const told = visibleSnapshots({ snapshots, currentSnapshotUuid: '5' });
+  assert.deepEqual(
+    told.snapshots.map(({ name, parentUuid }) => [name, parentUuid]),
+    [
+      ['first', null],
+      ['second', '1'],
+    ],
+  );
+  assert.equal(told.currentSnapshotUuid, '4');
+  assert.equal(
+    visibleSnapshots({ snapshots: [snapshot('2', newBaseSnapshotName(), null)], currentSnapshotUuid: '2' }).currentSnapshotUuid,
+    null,
+  );
 });
 
 test('a description loses only what XML cannot hold', () => {

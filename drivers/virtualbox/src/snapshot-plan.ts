@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+
 import type { Snapshot } from '@nakhoda/schema';
 
 import type { ObservedMachine, ObservedSnapshot } from './machine-file.ts';
@@ -8,6 +10,53 @@ import type { ObservedMachine, ObservedSnapshot } from './machine-file.ts';
  */
 export const disksOnlyKey = 'Nakhoda/DisksOnly/';
 
+/** No user's snapshot has such a name, and these are never shown. */
+const hiddenPrefix = '.nakhoda-';
+const copyPrefix = `${hiddenPrefix}clone-`;
+const basePrefix = `${hiddenPrefix}base-`;
+
+/** The name of a snapshot that freezes a running VM's disks while they are copied for a clone. */
+export function copySnapshotName(cloneVmid: number): string {
+  return `${copyPrefix}${cloneVmid}`;
+}
+
+export function isCopySnapshot(name: string): boolean {
+  return name.startsWith(copyPrefix);
+}
+
+/**
+ * The name of a snapshot that linked clones of a stopped VM grow from. VirtualBox lets no image be in a VM's drive that
+ * others grow from (7.2.22: after the service's next start that VM would be inaccessible), so the drive gets an image above.
+ */
+export function newBaseSnapshotName(): string {
+  return basePrefix + randomUUID();
+}
+
+export function isBaseSnapshot(name: string): boolean {
+  return name.startsWith(basePrefix);
+}
+
+export function isHiddenSnapshot(name: string): boolean {
+  return name.startsWith(hiddenPrefix);
+}
+
+type SnapshotTree = Pick<ObservedMachine, 'snapshots' | 'currentSnapshotUuid'>;
+
+/** The snapshots without those that clones need: what grows from such a one grows from its parent. Pure. */
+export function visibleSnapshots({ snapshots, currentSnapshotUuid }: SnapshotTree): SnapshotTree {
+  const byUuid = new Map(snapshots.map((snapshot) => [snapshot.uuid, snapshot]));
+  const visible = (uuid: string | null): string | null => {
+    const snapshot = uuid === null ? undefined : byUuid.get(uuid);
+    return snapshot && isHiddenSnapshot(snapshot.name) ? visible(snapshot.parentUuid) : uuid;
+  };
+  return {
+    snapshots: snapshots
+      .filter(({ name }) => !isHiddenSnapshot(name))
+      .map((snapshot) => ({ ...snapshot, parentUuid: visible(snapshot.parentUuid) })),
+    currentSnapshotUuid: visible(currentSnapshotUuid),
+  };
+}
+
 /** Whether rolling back to the snapshot brings the guest's memory back. */
 export function hasMemory(machine: ObservedMachine, snapshot: ObservedSnapshot): boolean {
   return snapshot.memory && machine.extraData[disksOnlyKey + snapshot.uuid] === undefined;
@@ -15,8 +64,9 @@ export function hasMemory(machine: ObservedMachine, snapshot: ObservedSnapshot):
 
 /** The tree as the contract tells it: oldest first, and a parent always before its children. */
 export function listSnapshots(machine: ObservedMachine): Snapshot[] {
-  const names = new Map(machine.snapshots.map((snapshot) => [snapshot.uuid, snapshot.name]));
-  return [...machine.snapshots]
+  const { snapshots, currentSnapshotUuid } = visibleSnapshots(machine);
+  const names = new Map(snapshots.map((snapshot) => [snapshot.uuid, snapshot.name]));
+  return [...snapshots]
     .sort((a, b) => a.takenAt - b.takenAt)
     .map((snapshot) => ({
       name: snapshot.name,
@@ -24,7 +74,7 @@ export function listSnapshots(machine: ObservedMachine): Snapshot[] {
       description: snapshot.description,
       createdAt: new Date(snapshot.takenAt).toISOString(),
       memory: hasMemory(machine, snapshot),
-      current: snapshot.uuid === machine.currentSnapshotUuid,
+      current: snapshot.uuid === currentSnapshotUuid,
     }));
 }
 

@@ -4,10 +4,12 @@ import { matchesName, NakhodaError, SnapshotName } from '@nakhoda/schema';
 import type { Snapshot } from '@nakhoda/schema';
 
 import { clearRun } from './clear-run.ts';
+import { saveTreesOf } from './linked-tree.ts';
 import type { ObservedMachine, ObservedSnapshot } from './machine-file.ts';
 import type { KnownMachine } from './machines.ts';
+import { foreignGrowth } from './media-tree.ts';
 import type { Parts } from './parts.ts';
-import { disksOnlyKey, hasMemory, listSnapshots, safeDescription } from './snapshot-plan.ts';
+import { disksOnlyKey, hasMemory, isHiddenSnapshot, listSnapshots, safeDescription } from './snapshot-plan.ts';
 import { start } from './start.ts';
 import { powerOff } from './stop.ts';
 import { mediaLane, vmLane } from './vboxmanage.ts';
@@ -19,7 +21,16 @@ export const snapshotTimeoutMs = 600_000;
 export function createSnapshots(parts: Parts): SnapshotFacet {
   const oneAtATime = async (vmid: number, work: () => Promise<void>): Promise<void> => {
     await parts.settled;
-    await parts.operations.run([vmLane(vmid)], work);
+    await parts.operations.run([vmLane(vmid)], async () => {
+      try {
+        await work();
+      } finally {
+        // Also what failed may have changed something.
+        const machine = await parts.machines.find(vmid);
+        if (machine)
+          await saveTreesOf(parts, machine).catch((error: unknown) => parts.log(`saving the images of VM ${vmid}: ${String(error)}`));
+      }
+    });
     parts.changed(vmid);
   };
   return {
@@ -41,8 +52,9 @@ function observed(machine: KnownMachine): ObservedMachine {
   });
 }
 
-function need(machine: KnownMachine, name: string): ObservedSnapshot {
-  const snapshot = observed(machine).snapshots.find((candidate) => candidate.name === name);
+/** @throws NakhodaError `snapshot.not-found` */
+export function needSnapshot(machine: KnownMachine, name: string): ObservedSnapshot {
+  const snapshot = observed(machine).snapshots.find((candidate) => candidate.name === name && !isHiddenSnapshot(name));
   if (snapshot) return snapshot;
   throw new NakhodaError('snapshot.not-found', {
     message: `VM ${machine.vmid} has no snapshot named ${name}.`,
@@ -96,11 +108,32 @@ async function take(parts: Parts, ctx: DriverContext, options: TakeOptions): Pro
 
 async function markDisksOnly(parts: Parts, ctx: DriverContext, vmid: number, name: string): Promise<void> {
   const machine = await parts.machines.need(vmid);
-  await manage(parts, ctx, machine, ['setextradata', machine.uuid, disksOnlyKey + need(machine, name).uuid, '1']);
+  await manage(parts, ctx, machine, ['setextradata', machine.uuid, disksOnlyKey + needSnapshot(machine, name).uuid, '1']);
+}
+
+/**
+ * Takes a snapshot that is never shown, so that the VM's disks stay as they are in this instant; {@link dropHalfTaken}
+ * removes it, also when this fails.
+ * @returns its UUID
+ */
+export async function takeHidden(parts: Parts, ctx: DriverContext, machine: KnownMachine, name: string): Promise<string> {
+  const { status } = await parts.machines.view(machine);
+  const live = status.state === 'running' ? ['--live'] : [];
+  try {
+    await manage(parts, ctx, machine, ['snapshot', machine.uuid, 'take', name, ...live]);
+  } catch (error) {
+    throw asSnapshotError(error);
+  }
+  const taken = observed(await parts.machines.need(machine.vmid)).snapshots.find((snapshot) => snapshot.name === name);
+  if (taken) return taken.uuid;
+  throw new NakhodaError('snapshot.failed', {
+    message: `VirtualBox took a snapshot of VM ${machine.vmid} for a clone, and does not list it.`,
+    hint: 'Try again.',
+  });
 }
 
 /** VirtualBox goes on with a snapshot after the program that asked for it was ended, so it is waited for, and removed. */
-async function dropHalfTaken(parts: Parts, machine: KnownMachine, name: string): Promise<void> {
+export async function dropHalfTaken(parts: Parts, machine: KnownMachine, name: string): Promise<void> {
   await waitFor(async () => !/Snapshotting/.test((await parts.machines.log(machine)).state ?? ''), { timeoutMs: 60_000 });
   const now = await parts.machines.need(machine.vmid);
   const half = now.observed?.snapshots.find((snapshot) => snapshot.name === name);
@@ -111,7 +144,7 @@ type PointOptions = Parameters<SnapshotFacet['rollback']>[1];
 
 async function rollback(parts: Parts, ctx: DriverContext, { vmid, name }: PointOptions): Promise<void> {
   const machine = await parts.machines.need(vmid);
-  const snapshot = need(machine, name);
+  const snapshot = needSnapshot(machine, name);
   const memory = hasMemory(observed(machine), snapshot);
   const { run } = await parts.machines.view(machine);
   const process = run !== null && 'run' in run ? run.run.process : null;
@@ -128,10 +161,10 @@ async function rollback(parts: Parts, ctx: DriverContext, { vmid, name }: PointO
 
 async function remove(parts: Parts, ctx: DriverContext, { vmid, name }: PointOptions): Promise<void> {
   const machine = await parts.machines.need(vmid);
-  const snapshot = need(machine, name);
+  const snapshot = needSnapshot(machine, name);
   const { snapshots, extraData } = observed(machine);
   const children = snapshots.filter((candidate) => candidate.parentUuid === snapshot.uuid);
-  const growing = children.map((child) => child.name);
+  const growing = children.map(({ name: child }) => (isHiddenSnapshot(child) ? 'a linked clone' : child));
   if (snapshot.uuid === observed(machine).currentSnapshotUuid) growing.push("the VM's present state");
   // VirtualBox merges a snapshot into what grows from it, so that may be one thing only.
   if (growing.length > 1) {
@@ -140,6 +173,7 @@ async function remove(parts: Parts, ctx: DriverContext, { vmid, name }: PointOpt
       hint: 'Delete its other children first, or roll back to one of them.',
     });
   }
+  await refuseGrown(parts, machine, snapshot);
   try {
     await manage(parts, ctx, machine, ['snapshot', machine.uuid, 'delete', snapshot.uuid]);
     const key = disksOnlyKey + snapshot.uuid;
@@ -147,6 +181,19 @@ async function remove(parts: Parts, ctx: DriverContext, { vmid, name }: PointOpt
   } catch (error) {
     throw asSnapshotError(error);
   }
+}
+
+/** @throws NakhodaError `snapshot.has-children` when other VMs' images grow from the snapshot's, which VirtualBox would rewrite */
+async function refuseGrown(parts: Parts, machine: KnownMachine, { uuid, name }: ObservedSnapshot): Promise<void> {
+  const paths = machine.spec.disks.map(({ path }) => path);
+  const media = await parts.machines.mediaAround(machine.vmid, paths);
+  const state = (await parts.machines.mediaOf(machine)).states.find((candidate) => candidate.snapshot === uuid);
+  const foreign = foreignGrowth(media, state?.disks ?? [], machine.spec.directory);
+  if (foreign === undefined) return;
+  throw new NakhodaError('snapshot.has-children', {
+    message: `${foreign.path}, of a linked clone, grows from ${name}.`,
+    hint: 'Delete the clone first.',
+  });
 }
 
 async function manage(parts: Parts, ctx: DriverContext | null, machine: Pick<MachineSpec, 'vmid'>, args: string[]): Promise<void> {

@@ -188,3 +188,12 @@ test('discard is switched off where somebody switched it on', () => {
   const attachments = on.attachments.map((drive) => ({ ...drive, discard: drive.type === 'HardDisk' }));
   assert.deepEqual(steps(spec, { ...on, attachments }), [`${at('ide', 0)} --discard off`]);
 });
+
+test("what is attached of a linked clone's disk is the image that is written to", () => {
+  const image = '/srv/images/100/nakhoda-100/Snapshots/{a}.vdi';
+  const linkedImages = new Map([['/srv/images/100/disk0.vdi', image]]);
+  const observed = asPlanned({ ...spec, disks: [] });
+  const args = storageSteps(spec, { observed, existingImages: all, linkedImages }).map((step) => step.args);
+  assert.ok(args.some((words) => words[0] === 'storageattach' && words.includes(image)));
+  assert.deepEqual(storageSteps(spec, { observed: asPlanned(spec), existingImages: all, linkedImages }), []);
+});

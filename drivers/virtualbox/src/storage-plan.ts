@@ -73,8 +73,14 @@ export function planControllers(spec: MachineSpec): PlannedController[] {
 /** The steps that bring drives and images of a registered machine in line with the spec. */
 export function storageSteps(
   spec: MachineSpec,
-  options: { observed: ObservedMachine | null; existingImages: ReadonlyMap<string, number | null> },
+  options: {
+    observed: ObservedMachine | null;
+    existingImages: ReadonlyMap<string, number | null>;
+    /** Of a linked clone: the images in which its disks are written to, by the disks' paths. */
+    linkedImages?: ReadonlyMap<string, string>;
+  },
 ): DefinitionStep[] {
+  const imageOf = (path: string): string => options.linkedImages?.get(path) ?? path;
   const drives = planDrives(spec);
   const observed = options.observed?.attachments ?? [];
   const detach = observed.filter((found) => !drives.some((drive) => holds(found, drive))).map((found) => detachStep(spec.uuid, found));
@@ -84,7 +90,7 @@ export function storageSteps(
     .map((disk) => ({ args: ['modifymedium', 'disk', disk.path, '--resizebyte', String(wholeSectors(disk.sizeBytes))], media: true }));
   const attach = drives.flatMap((drive) => {
     const found = observed.find((attachment) => holds(attachment, drive));
-    if (!found) return [attachStep(spec.uuid, drive)];
+    if (!found) return [attachStep(spec.uuid, drive.path === null ? drive : { ...drive, path: imageOf(drive.path) })];
     const changes = attributeArgs(drive, found);
     return changes.length === 0 ? [] : [placeStep(spec.uuid, drive.place, changes)];
   });

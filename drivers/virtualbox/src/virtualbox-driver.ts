@@ -6,8 +6,10 @@ import { runtimeArgv, virtualBoxPrograms } from '@nakhoda/host';
 import type { VirtualBoxRuntime } from '@nakhoda/host';
 
 import { capabilitiesOf } from './capabilities.ts';
+import { clearAbandonedClones, createClone, undefineClone } from './clone.ts';
+import { CloneJournal } from './clone-journal.ts';
 import { Consoles } from './consoles.ts';
-import { define, deleteImage, undefine } from './define.ts';
+import { define, deleteImage } from './define.ts';
 import { createGuest, createSerial } from './guest.ts';
 import { waitForFormerCalls } from './former-calls.ts';
 import { readHostFacts } from './host-facts.ts';
@@ -24,6 +26,7 @@ import { createScreen, createVnc } from './screen.ts';
 import { createSnapshots, snapshotTimeoutMs } from './snapshots.ts';
 import { start } from './start.ts';
 import { stop } from './stop.ts';
+import { undefine } from './undefine.ts';
 import { validateSpec } from './validate.ts';
 import { defaultCallTimeoutMs, VBoxManage, vmLane } from './vboxmanage.ts';
 import { VncServers } from './vnc-servers.ts';
@@ -74,10 +77,14 @@ export function createVirtualBoxDriver(options: VirtualBoxDriverOptions): Driver
     limitMs: (args) => (args[0] === 'snapshot' ? snapshotTimeoutMs : (options.callTimeoutMs ?? defaultCallTimeoutMs)),
     signal: closing.signal,
     log: options.log,
-  }).catch((error: unknown) => options.log(`looking for calls of an earlier daemon: ${String(error)}`));
+  })
+    .catch((error: unknown) => options.log(`looking for calls of an earlier daemon: ${String(error)}`))
+    .then(() => clearAbandonedClones(parts))
+    .catch((error: unknown) => options.log(`clearing up the clones of an earlier daemon: ${String(error)}`));
   const changed = (vmid: number): void => observation.poke(vmid);
   const vnc = new VncServers({ vbox, settled, log: options.log });
-  const parts: Parts = { vbox, machines, consoles, vnc, operations, hostFacts, command, env, settled, log: options.log, changed };
+  const clones = new CloneJournal(options.userHome);
+  const parts: Parts = { vbox, machines, consoles, vnc, clones, operations, hostFacts, command, env, settled, log: options.log, changed };
   void observation.begin();
 
   const oneAtATime = async (vmid: number, work: () => Promise<void>): Promise<void> => {
@@ -96,9 +103,13 @@ export function createVirtualBoxDriver(options: VirtualBoxDriverOptions): Driver
       const machine = await machines.find(vmid);
       return machine === null ? null : (await machines.view(machine)).status;
     },
-    define: (ctx, { spec }) => oneAtATime(spec.vmid, () => define(parts, ctx, spec)),
+    define: (ctx, { spec }) =>
+      oneAtATime(spec.vmid, async () => {
+        await define(parts, ctx, spec);
+        await clones.forgetMachine(spec.vmid);
+      }),
     deleteImage: (_ctx, { vmid, path }) => oneAtATime(vmid, () => deleteImage(parts, vmid, path)),
-    undefine: (ctx, { vmid }) => oneAtATime(vmid, () => undefine(parts, ctx, vmid)),
+    undefine: (ctx, { vmid }) => undefineClone(parts, vmid, () => oneAtATime(vmid, () => undefine(parts, ctx.signal, vmid))),
     start: (ctx, { vmid }) => oneAtATime(vmid, () => start(parts, ctx, vmid)),
     // Not in the queue: power must come off during a start that takes too long.
     stop: (ctx, stopOptions) => stop(parts, ctx, stopOptions),
@@ -114,6 +125,7 @@ export function createVirtualBoxDriver(options: VirtualBoxDriverOptions): Driver
     suspend: createSuspend(parts, oneAtATime),
     hotplug: createHotplug(parts, oneAtATime),
     snapshots: createSnapshots(parts),
+    clone: createClone(parts),
     serial: createSerial(parts),
     guest: createGuest(parts),
     // The extension pack may come and go while the daemon runs.
