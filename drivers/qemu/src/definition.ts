@@ -7,7 +7,7 @@ import { NakhodaError } from '@nakhoda/schema';
 import { type Environment, sameSpec } from './environment.ts';
 import { exists, removeFile, temporaryImage, usesDiskError } from './images.ts';
 import { imageDisks, type ImageDisk, variableDisks, variableStore } from './hardware/firmware.ts';
-import { layeredSlots, memoryName, overlayName } from './layers.ts';
+import { absentDisks, layeredSlots, memoryName, overlayName } from './layers.ts';
 import { machinePaths, ownFiles } from './machine-paths.ts';
 import { type MachineRecord, writeMachineRecord } from './machine-record.ts';
 import type { Machine } from './machine.ts';
@@ -116,6 +116,8 @@ export async function deleteImage(machine: Machine, path: string): Promise<void>
     throw new NakhodaError('vm.wrong-state', { message: `VM ${vmid} has the disk ${path} still.`, hint: 'Take it from the VM first.' });
   }
   if (!record.madeDisks.includes(path)) return;
+  const held = absentDisks(await readSnapshots(record.spec)).find((disk) => disk.path === path);
+  if (held) throw usesDiskError(held.slot);
   await removeFile(path);
   machine.record = { ...record, madeDisks: record.madeDisks.filter((one) => one !== path) };
   await writeMachineRecord(machine.record);

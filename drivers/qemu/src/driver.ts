@@ -229,7 +229,7 @@ export function createQemuDriver(options: QemuDriverOptions): Driver {
     reset: createReset(find),
     hotplug: createHotplugFacet(environment, { find, checkSpec }),
     suspend: createSuspendFacet(environment, find),
-    snapshots: createSnapshotFacet(environment, find),
+    snapshots: createSnapshotFacet(environment, { find, checkSpec }),
     serial: createSerialFacet(find),
     guest: createGuestFacet(find),
     vnc: createVncFacet(find),

@@ -23,12 +23,16 @@ export interface LayerStore {
   entries: { layer: number; number: number; status: string }[];
   /** Names of files in the VM's directory that nothing needs any more, and that are about to be deleted. */
   trash: string[];
+  /** Disks that the VM has no more, and its layers still have: it went back to a snapshot from before them. */
+  absent?: DiskPlace[];
 }
+
+type DiskPlace = Pick<MachineDisk, 'slot' | 'path' | 'format'>;
 
 /** Where a VM's disks are: the part of its spec that is about images. */
 interface DiskPlaces {
   directory: string;
-  disks: readonly Pick<MachineDisk, 'slot' | 'path' | 'format'>[];
+  disks: readonly DiskPlace[];
 }
 
 /** What brings the layers nearer to what the snapshots need. */
@@ -57,8 +61,9 @@ export function lineage(store: Pick<LayerStore, 'layers'>, from: number): Layer[
 }
 
 /** The images that make up a disk in a layer, top first, down to the disk as it was defined. */
-export function imageChain(store: Pick<LayerStore, 'layers'>, spec: DiskPlaces, slot: string, from: number): ChainImage[] {
-  const disk = slot === variableStore ? variableDisk(spec.directory) : spec.disks.find((one) => one.slot === slot);
+export function imageChain(store: Pick<LayerStore, 'layers' | 'absent'>, spec: DiskPlaces, slot: string, from: number): ChainImage[] {
+  const disks = [...spec.disks, ...(store.absent ?? [])];
+  const disk = slot === variableStore ? variableDisk(spec.directory) : disks.find((one) => one.slot === slot);
   if (!disk) throw new Error(`The VM has no disk ${slot}.`);
   const overlays = lineage(store, from)
     .filter(({ slots }) => slots.includes(slot))
@@ -67,7 +72,7 @@ export function imageChain(store: Pick<LayerStore, 'layers'>, spec: DiskPlaces, 
 }
 
 /** The disk's images whose backing image is that of the layer. */
-export function imagesOver(store: Pick<LayerStore, 'layers'>, spec: DiskPlaces, slot: string, lower: number): ChainImage[] {
+export function imagesOver(store: Pick<LayerStore, 'layers' | 'absent'>, spec: DiskPlaces, slot: string, lower: number): ChainImage[] {
   return store.layers
     .filter(({ slots }) => slots.includes(slot))
     .map(({ id }) => imageChain(store, spec, slot, id))
@@ -77,6 +82,24 @@ export function imagesOver(store: Pick<LayerStore, 'layers'>, spec: DiskPlaces, 
 /** The disks that have an overlay somewhere: they can neither go nor move. */
 export function layeredSlots(store: Pick<LayerStore, 'layers'>): string[] {
   return [...new Set(store.layers.flatMap(({ slots }) => slots))];
+}
+
+/** Those of them that the VM has no more. */
+export function absentDisks(store: Pick<LayerStore, 'layers' | 'absent'>): DiskPlace[] {
+  const layered = layeredSlots(store);
+  return (store.absent ?? []).filter(({ slot }) => layered.includes(slot));
+}
+
+/**
+ * The store of a VM whose disks are about to become others, which its layers may have: those that go stay known, and
+ * those that come back, too, until the VM has them. Where both tell of a disk, it is the VM that is right.
+ */
+export function keepAbsent<S extends LayerStore>(store: S, former: DiskPlaces, wanted: DiskPlaces): S {
+  const gone = former.disks
+    .filter(({ slot }) => !wanted.disks.some((disk) => disk.slot === slot))
+    .map(({ slot, path, format }) => ({ slot, path, format }));
+  const others = (store.absent ?? []).filter(({ slot }) => !gone.some((disk) => disk.slot === slot));
+  return { ...store, absent: absentDisks({ ...store, absent: [...gone, ...others] }) };
 }
 
 /** The store with a new layer over another; the VM does not write to it yet. */

@@ -3,7 +3,9 @@ import { isAlive, waitFor } from '@nakhoda/host';
 import { matchesName, NakhodaError, SnapshotName } from '@nakhoda/schema';
 import type { Snapshot } from '@nakhoda/schema';
 
+import { capabilitiesOf } from './capabilities.ts';
 import { clearRun } from './clear-run.ts';
+import { applySettings, needGoodSpec, recordSpec } from './define.ts';
 import type { ObservedMachine, ObservedSnapshot } from './machine-file.ts';
 import type { KnownMachine } from './machines.ts';
 import type { Parts } from './parts.ts';
@@ -109,7 +111,12 @@ async function dropHalfTaken(parts: Parts, machine: KnownMachine, name: string):
 
 type PointOptions = Parameters<SnapshotFacet['rollback']>[1];
 
-async function rollback(parts: Parts, ctx: DriverContext, { vmid, name }: PointOptions): Promise<void> {
+/**
+ * VirtualBox brings the settings of the snapshot's day back with it. With `spec`, which are the same, the driver's
+ * record follows; where no memory is in the way, what is not so is made so.
+ */
+async function rollback(parts: Parts, ctx: DriverContext, { vmid, name, spec }: PointOptions): Promise<void> {
+  if (spec) needGoodSpec(spec, capabilitiesOf(parts.hostFacts()));
   const machine = await parts.machines.need(vmid);
   const snapshot = need(machine, name);
   const memory = hasMemory(observed(machine), snapshot);
@@ -119,11 +126,24 @@ async function rollback(parts: Parts, ctx: DriverContext, { vmid, name }: PointO
   await clearRun(parts, machine, run);
   try {
     await manage(parts, ctx, machine, ['snapshot', machine.uuid, 'restore', snapshot.uuid]);
-    if (snapshot.memory && !memory) await manage(parts, ctx, machine, ['discardstate', machine.uuid]);
   } catch (error) {
     throw asSnapshotError(error);
   }
-  if (memory) await start(parts, ctx, vmid);
+  try {
+    if (spec) await recordSpec(spec);
+    if (snapshot.memory && !memory) await manage(parts, ctx, machine, ['discardstate', machine.uuid]);
+    if (spec && !memory) await applySettings(parts, ctx.signal, spec, []);
+    if (memory) await start(parts, ctx, vmid);
+  } catch (error) {
+    throw asRestored(asSnapshotError(error));
+  }
+}
+
+/** The disks, and the settings, are the snapshot's, and only what comes after that went wrong. */
+function asRestored(error: unknown): unknown {
+  if (!(error instanceof NakhodaError)) return error;
+  const { code, message, hint, details } = error;
+  return new NakhodaError(code, { message, hint, details: { ...details, restored: true }, cause: error });
 }
 
 async function remove(parts: Parts, ctx: DriverContext, { vmid, name }: PointOptions): Promise<void> {

@@ -256,8 +256,14 @@ export interface SnapshotFacet {
   /**
    * The VM as it was. A snapshot with memory leaves it running from that instant; one without
    * leaves it stopped. What happened since the last snapshot is lost.
+   *
+   * With `spec`, which is what the machine was when the snapshot was taken, the VM's definition becomes that one, also
+   * where it has other disks than now: images that it has not stay where they are. Without it the definition stays, and
+   * must fit. A failure leaves the former definition with the former disks; or, where `details.restored` of its error is
+   * true, `spec` with the snapshot's disks, of a VM that does not run.
+   * @throws NakhodaError `snapshot.not-found`, `snapshot.failed`, `vm.spec-invalid`
    */
-  rollback(ctx: DriverContext, options: { vmid: number; name: string }): Promise<void>;
+  rollback(ctx: DriverContext, options: { vmid: number; name: string; spec?: MachineSpec }): Promise<void>;
   /** Its children move up to its parent where the hypervisor can do that, else `snapshot.has-children`. */
   delete(ctx: DriverContext, options: { vmid: number; name: string }): Promise<void>;
 }

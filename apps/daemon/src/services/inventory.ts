@@ -9,6 +9,7 @@ import { type Hypervisors, quietContext } from './hypervisors.ts';
 import { refuseTakenMacs } from './mac-addresses.ts';
 import { pendingChanges } from './pending-changes.ts';
 import { templateRefusal } from './templates.ts';
+import { forgetSnapshotPlans } from './snapshot-plans.ts';
 import { completeRecord, runningPlan, vmKey, vmNameKey, type VmRecord } from './vm-record.ts';
 
 /** Every VM of this node: what is wanted (from the store) and what was observed (from the drivers), held in memory. */
@@ -255,6 +256,7 @@ export function createInventory(options: {
           then: [
             { op: 'delete', key: vmKey(vmid) },
             { op: 'delete', key: vmNameKey(name) },
+            ...(await forgetSnapshotPlans(store, vmid)),
           ],
         });
       }
