@@ -20,7 +20,7 @@ export interface LayerStore {
   /** The layer that the VM writes to. */
   active: number;
   lastLayer: number;
-  entries: { layer: number; number: number; status: string }[];
+  entries: { layer: number; number: number; status: string; disks: string[] }[];
   /** Names of files in the VM's directory that nothing needs any more, and that are about to be deleted. */
   trash: string[];
   /** Disks that the VM has no more, and its layers still have: it went back to a snapshot from before them. */
@@ -79,13 +79,13 @@ export function imagesOver(store: Pick<LayerStore, 'layers' | 'absent'>, spec: D
     .flatMap(([image, backing]) => (image && backing?.layer === lower ? [image] : []));
 }
 
-/** The disks that have an overlay somewhere: they can neither go nor move. */
-export function layeredSlots(store: Pick<LayerStore, 'layers'>): string[] {
-  return [...new Set(store.layers.flatMap(({ slots }) => slots))];
+/** The disks that have an overlay somewhere, or that a snapshot has: they can neither go nor move. */
+export function layeredSlots(store: Pick<LayerStore, 'layers' | 'entries'>): string[] {
+  return [...new Set([...store.layers.flatMap(({ slots }) => slots), ...store.entries.flatMap(({ disks }) => disks)])];
 }
 
 /** Those of them that the VM has no more. */
-export function absentDisks(store: Pick<LayerStore, 'layers' | 'absent'>): DiskPlace[] {
+export function absentDisks(store: Pick<LayerStore, 'layers' | 'entries' | 'absent'>): DiskPlace[] {
   const layered = layeredSlots(store);
   return (store.absent ?? []).filter(({ slot }) => layered.includes(slot));
 }

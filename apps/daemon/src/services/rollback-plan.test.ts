@@ -31,6 +31,7 @@ const facts: RollbackFacts = {
   networks: new Set(['lab', 'net']),
   takenMacs: new Set(['02:4e:4b:00:00:09']),
   cdThere: true,
+  files: new Set(Array.from({ length: 10 }, (_, number) => `disk-${number}.qcow2`)),
 };
 /** Everything was changed since. */
 const now: VmRecord = {
@@ -85,6 +86,8 @@ test('an image that is to be deleted anyway is not called unused; one that only 
   const { unused } = planRollback({ ...now, active, discarded: ['disk-2.qcow2'] }, then, facts);
   assert.deepEqual(unused, ['disk-1.qcow2']);
   assert.deepEqual(planRollback({ ...now, active }, then, facts).unused, ['disk-1.qcow2', 'disk-2.qcow2']);
+  const files = new Set(['disk-0.qcow2', 'disk-2.qcow2']);
+  assert.deepEqual(planRollback({ ...now, active }, then, { ...facts, files }).unused, ['disk-2.qcow2'], 'one that was never made');
 });
 
 test('to roll back twice changes nothing the second time, and no image is lost', () => {

@@ -13,6 +13,8 @@ export interface RollbackFacts {
   takenMacs: ReadonlySet<string>;
   /** Whether the CD image of the snapshot's day is there still. */
   cdThere: boolean;
+  /** Names of what is in the VM's folder. A disk that waited for the next start has no image yet. */
+  files: ReadonlySet<string>;
 }
 
 /** What a VM is to be made of after a rollback. */
@@ -48,7 +50,7 @@ export function planRollback(record: VmRecord, then: VmPlan, facts: RollbackFact
     spec.cdrom = null;
     cdromPath = null;
   }
-  const unused = unusedImages(record, spec);
+  const unused = unusedImages(record, spec).filter((file) => facts.files.has(file));
   notes.push(...unused.map((file) => `${file} came after the snapshot: the VM has it no more, and it stays in the VM's folder.`));
   return { spec, cdromPath, kept: keptAttachments(record, spec), changes: machineChanges(record.spec, spec), unused, notes };
 }

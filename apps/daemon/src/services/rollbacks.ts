@@ -1,4 +1,4 @@
-import { access } from 'node:fs/promises';
+import { access, readdir } from 'node:fs/promises';
 
 import type { PendingChange, Snapshot } from '@nakhoda/schema';
 
@@ -8,7 +8,7 @@ import { machineChanges } from './pending-changes.ts';
 import { requireValid } from './plans.ts';
 import { planRollback } from './rollback-plan.ts';
 import { snapshotPlan } from './snapshot-plans.ts';
-import type { VmPlan, VmRecord } from './vm-record.ts';
+import { vmFolders, type VmPlan, type VmRecord } from './vm-record.ts';
 
 /** What a rollback makes of a VM besides its disks and memory. */
 export interface PlannedRollback {
@@ -24,7 +24,7 @@ export interface PlannedRollback {
  * @throws NakhodaError `network.not-found`, `vm.mac-taken`, `storage.volume-not-found`, `vm.spec-invalid`
  */
 export async function planRollbackTo(services: Services, record: VmRecord, snapshot: Snapshot): Promise<PlannedRollback | null> {
-  const { store, hypervisors, networks, inventory } = services;
+  const { store, hypervisors, networks, inventory, config } = services;
   const { vmid, hypervisor } = record.spec;
   const driver = hypervisors.driver(hypervisor);
   const capabilities = driver.capabilities();
@@ -35,6 +35,7 @@ export async function planRollbackTo(services: Services, record: VmRecord, snaps
     networks: new Set(networks.specs().map(({ name }) => name)),
     takenMacs: takenMacs(inventory.records().filter((other) => other.spec.vmid !== vmid)),
     cdThere: then.cdromPath !== null && (await isThere(then.cdromPath)),
+    files: new Set(await readdir(vmFolders(config.folders, vmid).directory).catch(() => [])),
   });
   const attachments = await networks.planAttachments({ spec, cdromPath }, capabilities.nicBackends, kept);
   const plan: VmPlan = { spec, attachments, cdromPath };
