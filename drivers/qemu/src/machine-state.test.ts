@@ -53,6 +53,10 @@ const cases: [string, Observation, string, RegExp | null][] = [
   ['about to be started', { ...stopped, boot: { kind: 'launching', at: '' }, activity: starting }, 'starting', /s/],
   ['its TPM ended', { ...running, tpmEnded: true }, 'running', /swtpm/],
   ['a watchdog that was not fed', { ...running, runState: 'watchdog' }, 'paused', /watchdog/],
+  ['panicked', { ...running, runState: 'guest-panicked' }, 'crashed', /panicked/],
+  ['panicked, and kept', { ...running, boot: { ...run, held: true }, runState: 'guest-panicked' }, 'paused', /panicked.*kept for a look/],
+  ['kept once, and running again', { ...running, boot: { ...run, held: true } }, 'running', null],
+  ['kept, and then killed', { ...stopped, boot: { ...run, held: true } }, 'crashed', /process 42 ended/],
   ['gone without an order', { ...stopped, boot: run }, 'crashed', /process 42 ended/],
   ['gone with last words', { ...stopped, boot: run, lastWords: 'Killed' }, 'crashed', /last words: Killed/],
   [

@@ -1,7 +1,7 @@
 import type { MachineStatus } from '@nakhoda/driver';
 import type { VmState } from '@nakhoda/schema';
 
-import type { BootRecord, MachineRecord } from './machine-record.ts';
+import type { BootRecord, MachineRecord, RunRecord } from './machine-record.ts';
 import type { RunState } from './qmp/commands.ts';
 
 /** What this driver is doing to a VM just now. */
@@ -45,6 +45,7 @@ export function deriveStatus(observation: Observation): MachineStatus {
     ...(reason === undefined ? {} : { reason }),
     ...(boot?.kind === 'run' && alive ? { execution: boot.execution, pid: boot.process.pid, startedAt: boot.startedAt } : {}),
     ...(currentSnapshot === null ? {} : { currentSnapshot }),
+    ...(state === 'crashed' && alive ? { standing: true } : {}),
     ...(observation.suspended && !alive ? { suspended: true } : {}),
   };
 }
@@ -62,13 +63,12 @@ function deriveState(observation: Observation): { state: VmState; reason?: strin
     if (pendingRollback !== null) return { state: 'stopped', reason: interruptedRollback(pendingRollback) };
     return { state: 'stopped' };
   }
-  return deriveLiveState(observation, boot.begun, boot.process.pid);
+  return deriveLiveState(observation, boot);
 }
 
 function deriveLiveState(
   { runState, activity, pendingRollback, lastWords, tpmEnded }: Observation,
-  begun: boolean,
-  pid: number,
+  { begun, held, process: { pid } }: RunRecord,
 ): { state: VmState; reason?: string } {
   switch (runState) {
     case 'running':
@@ -77,9 +77,9 @@ function deriveLiveState(
       if (!tpmEnded) return { state: 'running' };
       return { state: 'running', reason: "The TPM's process (swtpm) has ended: the guest has none until the VM is stopped and started." };
     case 'guest-panicked':
-      return { state: 'crashed', reason: "The guest's kernel panicked; its last words are on the serial console." };
+      return crashed("The guest's kernel panicked; its last words are on the serial console.", held);
     case 'internal-error':
-      return { state: 'crashed', reason: `QEMU stopped the guest after an internal error. ${lastWords}`.trim() };
+      return crashed(`QEMU stopped the guest after an internal error. ${lastWords}`.trim(), held);
     case 'shutdown':
       return { state: 'stopping', reason: 'The guest has powered itself off; QEMU is being ended.' };
     case 'io-error':
@@ -104,6 +104,10 @@ function deriveLiveState(
       if (pendingRollback !== null) return { state: 'paused', reason: interruptedRollback(pendingRollback) };
       return { state: 'paused', reason: `QEMU has stopped the guest's processors (${runState}).` };
   }
+}
+
+function crashed(reason: string, held: boolean | undefined): { state: VmState; reason: string } {
+  return held ? { state: 'paused', reason: `${reason} It is kept for a look; a reset starts it anew.` } : { state: 'crashed', reason };
 }
 
 function interruptedRollback(name: string): string {

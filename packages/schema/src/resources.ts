@@ -227,6 +227,7 @@ export const Capabilities = Type.Object(
     pause: Type.Boolean(),
     reset: Type.Boolean(),
     suspend: Type.Boolean({ description: 'suspend to disk' }),
+    crashPause: Verdict,
     hotplug: Type.Array(Type.String(), {
       description: 'what a running VM takes without a restart: disks, nics, cdrom, linkUp, diskSize, memoryMiB, cores',
     }),

@@ -3,9 +3,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { toNakhodaError } from '@nakhoda/schema';
 
 import type { Services } from './context.ts';
+import { quietContext } from './hypervisors.ts';
 import { type CrashHistory, planRestart } from './restart-plan.ts';
 
-/** Restarts crashed VMs whose crash policy says so. */
+/** Does with crashed VMs what their crash policy says. */
 export interface CrashRestarts {
   /** Looks at every VM; cheap, and harmless to repeat. */
   look(): void;
@@ -13,9 +14,24 @@ export interface CrashRestarts {
 
 /** @param signal ends the waiting restarts */
 export function createCrashRestarts(services: Services, signal: AbortSignal): CrashRestarts {
-  const { inventory, engine, log } = services;
+  const { inventory, engine, hypervisors, log } = services;
   const histories = new Map<number, CrashHistory>();
   const waiting = new Set<number>();
+
+  /** Of what was killed nothing is left that could be kept: it stays crashed. */
+  const isToBeKept = (vmid: number): boolean => {
+    const crashed = inventory.state(vmid) === 'crashed' && inventory.status(vmid)?.standing === true;
+    return crashed && inventory.byVmid(vmid)?.spec.crashPolicy === 'pause' && !engine.isLocked(`vm/${vmid}`);
+  };
+  const keep = async (vmid: number): Promise<void> => {
+    const record = inventory.byVmid(vmid);
+    if (!record) return;
+    try {
+      await hypervisors.driver(record.spec.hypervisor).crashes?.hold(quietContext(log, signal), { vmid });
+    } finally {
+      await inventory.refresh(vmid);
+    }
+  };
 
   const isDue = (vmid: number): boolean => {
     const record = inventory.byVmid(vmid);
@@ -41,11 +57,12 @@ export function createCrashRestarts(services: Services, signal: AbortSignal): Cr
     look() {
       for (const { spec } of inventory.records()) {
         const { vmid } = spec;
-        if (waiting.has(vmid) || !isDue(vmid)) continue;
+        const act = isToBeKept(vmid) ? keep : isDue(vmid) ? restart : null;
+        if (act === null || waiting.has(vmid)) continue;
         waiting.add(vmid);
-        restart(vmid)
+        act(vmid)
           .catch((error: unknown) => {
-            if (!signal.aborted) log(`restarting VM ${vmid}: ${toNakhodaError(error).message}`);
+            if (!signal.aborted) log(`VM ${vmid} crashed, and could not be ${act === keep ? 'kept' : 'restarted'}: ${toNakhodaError(error).message}`);
           })
           .finally(() => waiting.delete(vmid));
       }
