@@ -16,8 +16,8 @@ export function hasMemory(machine: ObservedMachine, snapshot: ObservedSnapshot):
 /** The tree as the contract tells it: oldest first, and a parent always before its children. */
 export function listSnapshots(machine: ObservedMachine): Snapshot[] {
   const names = new Map(machine.snapshots.map((snapshot) => [snapshot.uuid, snapshot.name]));
-  return [...machine.snapshots]
-    .sort((a, b) => a.takenAt - b.takenAt)
+  return machine.snapshots
+    .toSorted((a, b) => notBeforeParent(machine, a) - notBeforeParent(machine, b))
     .map((snapshot) => ({
       name: snapshot.name,
       parent: snapshot.parentUuid === null ? null : (names.get(snapshot.parentUuid) ?? null),
@@ -26,6 +26,18 @@ export function listSnapshots(machine: ObservedMachine): Snapshot[] {
       memory: hasMemory(machine, snapshot),
       current: snapshot.uuid === machine.currentSnapshotUuid,
     }));
+}
+
+/** When a snapshot was taken; where the host's clock was set back since its parent was, not before that. Milliseconds since 1970. */
+function notBeforeParent({ snapshots }: ObservedMachine, snapshot: ObservedSnapshot): number {
+  const above = new Set<ObservedSnapshot>();
+  let one: ObservedSnapshot | undefined = snapshot;
+  while (one && !above.has(one)) {
+    above.add(one);
+    const parent: string | null = one.parentUuid;
+    one = snapshots.find(({ uuid }) => uuid === parent);
+  }
+  return Math.max(...[...above].map(({ takenAt }) => takenAt));
 }
 
 /** A description as VirtualBox can keep it: its XML has no room for control characters but tab and newline. */

@@ -12,8 +12,11 @@ export interface CrashRestarts {
   look(): void;
 }
 
-/** @param signal ends the waiting restarts */
-export function createCrashRestarts(services: Services, signal: AbortSignal): CrashRestarts {
+/**
+ * @param signal ends the waiting restarts
+ * @param now milliseconds on a clock that does not jump, whatever becomes of the host's
+ */
+export function createCrashRestarts(services: Services, signal: AbortSignal, now: () => number = () => performance.now()): CrashRestarts {
   const { inventory, engine, hypervisors, log } = services;
   const histories = new Map<number, CrashHistory>();
   const waiting = new Set<number>();
@@ -39,8 +42,9 @@ export function createCrashRestarts(services: Services, signal: AbortSignal): Cr
   };
 
   const restart = async (vmid: number): Promise<void> => {
-    const { at, history } = planRestart(histories.get(vmid) ?? null, Date.now());
-    const pauseMs = at - Date.now();
+    const crashedAt = now();
+    const { at, history } = planRestart(histories.get(vmid) ?? null, crashedAt);
+    const pauseMs = at - crashedAt;
     if (pauseMs > 0) {
       log(`VM ${vmid} crashed; it is restarted in ${Math.round(pauseMs / 1000)} s`);
       await delay(pauseMs, undefined, { signal });
