@@ -34,6 +34,7 @@ const stopped: Observation = {
   alive: false,
   runState: null,
   activity: null,
+  diskFaults: null,
   tpmEnded: false,
   bootId: 'now',
   lastWords: '',
@@ -81,7 +82,9 @@ const cases: [string, Observation, string, RegExp | null][] = [
   ['powered off by itself', { ...running, runState: 'shutdown' }, 'stopping', /itself/],
   ['paused by somebody', { ...running, runState: 'paused' }, 'paused', /paused/],
   ['paused by a lost rollback', { ...running, runState: 'paused', pendingRollback: 'one' }, 'paused', /rollback to one/],
-  ['no space', { ...running, runState: 'io-error' }, 'paused', /disk/],
+  ['an error of a disk', { ...running, runState: 'io-error' }, 'paused', /disk/],
+  ['no space', { ...running, runState: 'io-error', diskFaults: { full: ['disk1'], failed: [] } }, 'paused', /no room .* disk1: .*resume/],
+  ['a broken disk', { ...running, runState: 'io-error', diskFaults: { full: [], failed: ['disk0'] } }, 'paused', /disk0 reported an error/],
   ['kernel panic', { ...running, runState: 'guest-panicked' }, 'crashed', /panicked/],
   ['KVM failed', { ...running, runState: 'internal-error', lastWords: 'KVM internal error' }, 'crashed', /KVM internal error/],
 ];

@@ -2,12 +2,19 @@ import type { MachineStatus } from '@nakhoda/driver';
 import type { VmState } from '@nakhoda/schema';
 
 import type { BootRecord, MachineRecord, RunRecord } from './machine-record.ts';
-import type { RunState } from './qmp/commands.ts';
+import type { BlockInfo, RunState } from './qmp/commands.ts';
 
 /** What this driver is doing to a VM just now. */
 export interface Activity {
   state: VmState;
   reason: string;
+}
+
+/** Slots of disks, by what became of their requests. */
+export interface DiskFaults {
+  /** There was no room for what the guest wrote. */
+  full: string[];
+  failed: string[];
 }
 
 /** All that a VM's state is derived from. */
@@ -19,6 +26,8 @@ export interface Observation {
   /** What QEMU says; null when it does not answer. */
   runState: RunState | null;
   activity: Activity | null;
+  /** Disks whose requests failed, and stopped the guest; null where QEMU did not tell. */
+  diskFaults: DiskFaults | null;
   /** Whether the process that was its TPM is gone. */
   tpmEnded: boolean;
   /** The present run of the host; another one's processes are gone without having crashed. */
@@ -67,7 +76,7 @@ function deriveState(observation: Observation): { state: VmState; reason?: strin
 }
 
 function deriveLiveState(
-  { runState, activity, pendingRollback, lastWords, tpmEnded }: Observation,
+  { runState, activity, pendingRollback, lastWords, tpmEnded, diskFaults }: Observation,
   { begun, held, process: { pid } }: RunRecord,
 ): { state: VmState; reason?: string } {
   switch (runState) {
@@ -83,7 +92,7 @@ function deriveLiveState(
     case 'shutdown':
       return { state: 'stopping', reason: 'The guest has powered itself off; QEMU is being ended.' };
     case 'io-error':
-      return { state: 'paused', reason: 'A disk reported an error, for example because the storage is full.' };
+      return { state: 'paused', reason: diskReason(diskFaults) };
     case 'watchdog':
       return activity ?? { state: 'paused', reason: 'The guest did not feed its watchdog, which has paused it.' };
     case null:
@@ -104,6 +113,21 @@ function deriveLiveState(
       if (pendingRollback !== null) return { state: 'paused', reason: interruptedRollback(pendingRollback) };
       return { state: 'paused', reason: `QEMU has stopped the guest's processors (${runState}).` };
   }
+}
+
+function diskReason(faults: DiskFaults | null): string {
+  const name = (slots: string[]): string => slots.join(', ');
+  if (faults && faults.full.length > 0)
+    return `There is no room for what the guest writes to ${name(faults.full)}: the storage is full. Nothing is lost: make room, then resume it.`;
+  if (faults && faults.failed.length > 0) return `The storage of ${name(faults.failed)} reported an error. Mend it, then resume the VM.`;
+  return 'A disk reported an error, for example because the storage is full.';
+}
+
+/** What QEMU's list of drives (`query-block`) tells of disks whose requests failed. Pure. */
+export function diskFaultsOf(drives: readonly BlockInfo[]): DiskFaults {
+  const slots = (status: BlockInfo['io-status']): string[] =>
+    drives.filter((drive) => drive['io-status'] === status).map(({ qdev = '' }) => /\bdisk\d\b/u.exec(qdev)?.[0] ?? 'a disk');
+  return { full: slots('nospace'), failed: slots('failed') };
 }
 
 function crashed(reason: string, held: boolean | undefined): { state: VmState; reason: string } {

@@ -49,7 +49,7 @@ async function change(bench: Bench): Promise<void> {
 /** More memory, another disk and another NIC: in the running VM as far as that goes, then in the stopped one. Gives the new image. */
 async function changeMachine(bench: Bench): Promise<[string]> {
   const { driver, spec, ctx } = bench;
-  const disk = { ...spec.disks[0]!, slot: 'disk1', path: join(spec.directory, `later.${spec.disks[0]!.format}`) };
+  const disk = { ...spec.disks[0]!, slot: 'disk1', path: join(spec.directory, `disk-9.${spec.disks[0]!.format}`) };
   const nic = { ...spec.nics[0]!, slot: 'net1', mac: spec.nics[0]!.mac.replace(/^52/u, '56') };
   const other = { ...spec, memoryMiB: spec.memoryMiB + 32, disks: [...spec.disks, disk], nics: [...spec.nics, nic] };
   await driver.hotplug?.change(ctx, { spec: other });
