@@ -35,6 +35,13 @@ export interface ObservedNic {
   mac: string;
 }
 
+/** A differencing image that neither the VM nor a snapshot has, and from which nothing grows. */
+export interface OrphanMedium {
+  uuid: string;
+  /** As VirtualBox wrote it: absolute or relative to the machine's folder. */
+  location: string;
+}
+
 /** What the driver wants to know of a VM's `.vbox` file. */
 export interface ObservedMachine {
   uuid: string;
@@ -54,6 +61,7 @@ export interface ObservedMachine {
   controllers: { name: string; ports: number; hostIoCache: boolean }[];
   bandwidthGroups: { name: string; bytesPerSecond: number }[];
   attachments: ObservedAttachment[];
+  orphans: OrphanMedium[];
   extraData: Record<string, string>;
 }
 
@@ -146,6 +154,7 @@ export function parseMachine(xml: string): ObservedMachine | null {
       bytesPerSecond: Number(attribute(group, 'maxBytesPerSec')),
     })),
     attachments: controllers.flatMap((controller) => parseAttachments(controller, bases)),
+    orphans: parseOrphans(machine),
     extraData: parseExtraData(machine),
   };
 }
@@ -175,6 +184,26 @@ function parseSnapshot(node: XmlNode, parentUuid: string | null): ObservedSnapsh
     (a, b) => Date.parse(attribute(a, 'timeStamp') ?? '') - Date.parse(attribute(b, 'timeStamp') ?? ''),
   );
   return [snapshot, ...grown.flatMap((inner) => parseSnapshot(inner, uuid))];
+}
+
+function parseOrphans(machine: XmlNode): OrphanMedium[] {
+  const attached = new Set<string>();
+  const collect = (node: XmlNode): void => {
+    for (const device of children(node, 'AttachedDevice')) {
+      const uuid = plainUuid(attribute(child(device, 'Image'), 'uuid'));
+      if (uuid !== null) attached.add(uuid);
+    }
+    for (const inner of Object.values(node)) if (Array.isArray(inner)) for (const one of inner) if (typeof one === 'object') collect(one);
+  };
+  collect(machine);
+  const orphansBelow = (disk: XmlNode): OrphanMedium[] =>
+    children(disk, 'HardDisk').flatMap((difference) => {
+      const uuid = plainUuid(attribute(difference, 'uuid'));
+      const isLeaf = children(difference, 'HardDisk').length === 0;
+      if (!isLeaf || uuid === null || attached.has(uuid)) return orphansBelow(difference);
+      return [{ uuid, location: attribute(difference, 'location') ?? '' }];
+    });
+  return children(child(child(machine, 'MediaRegistry'), 'HardDisks'), 'HardDisk').flatMap(orphansBelow);
 }
 
 /** From each image's UUID to the location of the image at the bottom of its chain. */

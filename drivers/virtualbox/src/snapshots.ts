@@ -8,8 +8,10 @@ import { clearRun } from './clear-run.ts';
 import { applySettings, needGoodSpec, recordSpec } from './define.ts';
 import type { ObservedMachine, ObservedSnapshot } from './machine-file.ts';
 import type { KnownMachine } from './machines.ts';
+import { removeOrphans } from './orphan-media.ts';
 import type { Parts } from './parts.ts';
 import { disksOnlyKey, hasMemory, listSnapshots, safeDescription } from './snapshot-plan.ts';
+import { orphanedMs, ServiceWatch } from './service-process.ts';
 import { start } from './start.ts';
 import { powerOff } from './stop.ts';
 import { mediaLane, vmLane } from './vboxmanage.ts';
@@ -21,7 +23,10 @@ export const snapshotTimeoutMs = 600_000;
 export function createSnapshots(parts: Parts): SnapshotFacet {
   const oneAtATime = async (vmid: number, work: () => Promise<void>): Promise<void> => {
     await parts.settled;
-    await parts.operations.run([vmLane(vmid)], work);
+    await parts.operations.run([vmLane(vmid)], async () => {
+      await removeOrphans(parts, await parts.machines.need(vmid));
+      await work();
+    });
     parts.changed(vmid);
   };
   return {
@@ -78,6 +83,8 @@ async function take(parts: Parts, ctx: DriverContext, options: TakeOptions): Pro
     });
   }
   const description = `--description=${safeDescription(options.description)}`;
+  const service = new ServiceWatch(parts.env['VBOX_USER_HOME'] ?? '');
+  await service.goneForMs();
   try {
     await manage(parts, ctx, machine, [
       'snapshot',
@@ -89,7 +96,7 @@ async function take(parts: Parts, ctx: DriverContext, options: TakeOptions): Pro
     ]);
     if (runs && !options.memory) await markDisksOnly(parts, ctx, machine.vmid, options.name);
   } catch (error) {
-    await dropHalfTaken(parts, machine, options.name).catch((second: unknown) =>
+    await dropHalfTaken(parts, machine, options.name, service).catch((second: unknown) =>
       parts.log(`dropping a half-taken snapshot: ${String(second)}`),
     );
     throw asSnapshotError(error);
@@ -101,12 +108,21 @@ async function markDisksOnly(parts: Parts, ctx: DriverContext, vmid: number, nam
   await manage(parts, ctx, machine, ['setextradata', machine.uuid, disksOnlyKey + need(machine, name).uuid, '1']);
 }
 
-/** VirtualBox goes on with a snapshot after the program that asked for it was ended, so it is waited for, and removed. */
-async function dropHalfTaken(parts: Parts, machine: KnownMachine, name: string): Promise<void> {
-  await waitFor(async () => !/Snapshotting/.test((await parts.machines.log(machine)).state ?? ''), { timeoutMs: 60_000 });
+/**
+ * VirtualBox goes on with a snapshot after the program that asked for it was ended, so it is waited for, and removed.
+ * Without its service, or the VM's process, nothing goes on.
+ */
+async function dropHalfTaken(parts: Parts, machine: KnownMachine, name: string, service: ServiceWatch): Promise<void> {
+  const isOver = async (): Promise<boolean> => {
+    if (!/Snapshotting/.test((await parts.machines.log(machine)).state ?? '')) return true;
+    const { status } = await parts.machines.view(machine);
+    return status.pid === undefined || (await service.goneForMs()) > orphanedMs;
+  };
+  await waitFor(isOver, { timeoutMs: 60_000, pollMs: 100 });
   const now = await parts.machines.need(machine.vmid);
   const half = now.observed?.snapshots.find((snapshot) => snapshot.name === name);
   if (half) await manage(parts, null, now, ['snapshot', now.uuid, 'delete', half.uuid]);
+  await removeOrphans(parts, await parts.machines.need(machine.vmid));
 }
 
 type PointOptions = Parameters<SnapshotFacet['rollback']>[1];
