@@ -18,9 +18,17 @@ const shares = [0.1, 0.3, 0.5, 0.7, 0.9];
  * Gives the order once in peace, then once for each share, and kills every QEMU of the VM meanwhile with SIGKILL.
  * @param check looks what there is after each kill, and brings the VM back to where the order begins
  */
-async function killWithin(
-  { qemu, vmid, order, check }: { qemu: RealQemu; vmid: number; order: () => Promise<void>; check: (code: string | null) => Promise<void> },
-): Promise<void> {
+async function killWithin({
+  qemu,
+  vmid,
+  order,
+  check,
+}: {
+  qemu: RealQemu;
+  vmid: number;
+  order: () => Promise<void>;
+  check: (code: string | null) => Promise<void>;
+}): Promise<void> {
   const since = performance.now();
   await order();
   const usual = performance.now() - since;
@@ -51,66 +59,74 @@ async function cleared(driver: Driver, vmid: number): Promise<void> {
   await powerOff(driver, vmid);
 }
 
-test('QEMU is killed within a snapshot with memory: it is whole, or there is none, and every other keeps its content', { timeout: 120_000 }, async () => {
-  await using qemu = await makeRealQemu();
-  const driver = await qemu.makeDriver();
-  const spec = await twoDisks(qemu);
-  const { vmid } = spec;
-  await driver.define(ctx, { spec });
-  await scribble(spec, 'a');
-  await driver.start(ctx, { vmid });
-  await take(driver, vmid, 'base', true);
-  await killWithin({
-    qemu,
-    vmid,
-    order: () => take(driver, vmid, 'next', true),
-    check: async (code) => {
-      await cleared(driver, vmid);
-      const present = await names(driver, vmid);
-      assert.deepEqual(present, code === null ? ['base', 'next'] : ['base'], String(code));
-      assert.ok(code === null || ['snapshot.failed', 'vm.wrong-state', 'snapshot.needs-running'].includes(code), String(code));
-      assert.equal(await scribbled(spec), 'a');
-      for (const name of present.toReversed()) {
-        await facet(driver).rollback(ctx, { vmid, name });
-        assert.equal(await stateOf(driver, vmid), 'running');
-      }
-      if (code === null) await facet(driver).delete(ctx, { vmid, name: 'next' });
-      assert.equal((await images(spec)).length, 5, 'two disks, their overlays, and one memory');
-    },
-  });
-  await remove(qemu, driver, vmid);
-});
+test(
+  'QEMU is killed within a snapshot with memory: it is whole, or there is none, and every other keeps its content',
+  { timeout: 120_000 },
+  async () => {
+    await using qemu = await makeRealQemu();
+    const driver = await qemu.makeDriver();
+    const spec = await twoDisks(qemu);
+    const { vmid } = spec;
+    await driver.define(ctx, { spec });
+    await scribble(spec, 'a');
+    await driver.start(ctx, { vmid });
+    await take(driver, vmid, 'base', true);
+    await killWithin({
+      qemu,
+      vmid,
+      order: () => take(driver, vmid, 'next', true),
+      check: async (code) => {
+        await cleared(driver, vmid);
+        const present = await names(driver, vmid);
+        assert.deepEqual(present, code === null ? ['base', 'next'] : ['base'], String(code));
+        assert.ok(code === null || ['snapshot.failed', 'vm.wrong-state', 'snapshot.needs-running'].includes(code), String(code));
+        assert.equal(await scribbled(spec), 'a');
+        for (const name of present.toReversed()) {
+          await facet(driver).rollback(ctx, { vmid, name });
+          assert.equal(await stateOf(driver, vmid), 'running');
+        }
+        if (code === null) await facet(driver).delete(ctx, { vmid, name: 'next' });
+        assert.equal((await images(spec)).length, 5, 'two disks, their overlays, and one memory');
+      },
+    });
+    await remove(qemu, driver, vmid);
+  },
+);
 
-test('QEMU is killed within a rollback of memory: the disks are the former ones or the snapshot’s, and it can be done again', { timeout: 120_000 }, async () => {
-  await using qemu = await makeRealQemu();
-  const driver = await qemu.makeDriver();
-  const spec = await twoDisks(qemu);
-  const { vmid } = spec;
-  await driver.define(ctx, { spec });
-  await scribble(spec, 'a');
-  await driver.start(ctx, { vmid });
-  await take(driver, vmid, 'base', true);
-  await powerOff(driver, vmid);
-  await scribble(spec, 'b');
-  await started(driver, vmid);
-  await killWithin({
-    qemu,
-    vmid,
-    order: () => facet(driver).rollback(ctx, { vmid, name: 'base' }),
-    check: async (code) => {
-      assert.ok(code === null || code === 'snapshot.failed', String(code));
-      await cleared(driver, vmid);
-      assert.match(await scribbled(spec), code === null ? /^a$/u : /^[ab]$/u);
-      await facet(driver).rollback(ctx, { vmid, name: 'base' });
-      assert.equal(await stateOf(driver, vmid), 'running');
-      await powerOff(driver, vmid);
-      assert.equal(await scribbled(spec), 'a');
-      await scribble(spec, 'b');
-      await started(driver, vmid);
-    },
-  });
-  await remove(qemu, driver, vmid);
-});
+test(
+  'QEMU is killed within a rollback of memory: the disks are the former ones or the snapshot’s, and it can be done again',
+  { timeout: 120_000 },
+  async () => {
+    await using qemu = await makeRealQemu();
+    const driver = await qemu.makeDriver();
+    const spec = await twoDisks(qemu);
+    const { vmid } = spec;
+    await driver.define(ctx, { spec });
+    await scribble(spec, 'a');
+    await driver.start(ctx, { vmid });
+    await take(driver, vmid, 'base', true);
+    await powerOff(driver, vmid);
+    await scribble(spec, 'b');
+    await started(driver, vmid);
+    await killWithin({
+      qemu,
+      vmid,
+      order: () => facet(driver).rollback(ctx, { vmid, name: 'base' }),
+      check: async (code) => {
+        assert.ok(code === null || code === 'snapshot.failed', String(code));
+        await cleared(driver, vmid);
+        assert.match(await scribbled(spec), code === null ? /^a$/u : /^[ab]$/u);
+        await facet(driver).rollback(ctx, { vmid, name: 'base' });
+        assert.equal(await stateOf(driver, vmid), 'running');
+        await powerOff(driver, vmid);
+        assert.equal(await scribbled(spec), 'a');
+        await scribble(spec, 'b');
+        await started(driver, vmid);
+      },
+    });
+    await remove(qemu, driver, vmid);
+  },
+);
 
 test('QEMU is killed while it is suspended, or started: memory on disk is whole or there is none', { timeout: 120_000 }, async () => {
   await using qemu = await makeRealQemu();

@@ -30,7 +30,8 @@ export function capabilitiesOf(facts: HostFacts): Capabilities {
     suspend: true,
     crashPause: {
       allowed: false,
-      reason: "VirtualBox is not told when a guest's kernel panics: the guest stands, or starts itself anew, and VirtualBox calls it running.",
+      reason:
+        "VirtualBox is not told when a guest's kernel panics: the guest stands, or starts itself anew, and VirtualBox calls it running.",
     },
     // Disks on SATA.
     hotplug: ['disks', 'cdrom', 'linkUp'],

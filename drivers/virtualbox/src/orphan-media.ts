@@ -23,7 +23,9 @@ export async function removeOrphans(parts: Parts, machine: KnownMachine): Promis
       else await parts.vbox.run(['closemedium', 'disk', orphan.uuid, '--delete'], { lanes });
       parts.log(`VM ${machine.vmid}: removed ${orphan.location}, which an interrupted snapshot had left.`);
     } catch (error) {
-      parts.log(`VM ${machine.vmid}: ${orphan.location}, left by an interrupted snapshot, could not be removed: ${toNakhodaError(error).message}`);
+      parts.log(
+        `VM ${machine.vmid}: ${orphan.location}, left by an interrupted snapshot, could not be removed: ${toNakhodaError(error).message}`,
+      );
     }
   }
 }

@@ -25,7 +25,11 @@ test('a parent comes before its children also where the clock was set back betwe
   const snapshots = machine.snapshots.map((one) => (one.name === 's2' ? { ...one, takenAt: one.takenAt - 86_400_000 } : one));
   const names = (list: typeof snapshots) => listSnapshots({ ...machine, snapshots: list }).map(({ name }) => name);
   assert.deepEqual(names(snapshots), ['s1', 's2', 's3']);
-  assert.deepEqual(names(snapshots.map((one) => (one.name === 's1' ? { ...one, takenAt: one.takenAt + 86_400_000 } : one))), ['s1', 's2', 's3']);
+  assert.deepEqual(names(snapshots.map((one) => (one.name === 's1' ? { ...one, takenAt: one.takenAt + 86_400_000 } : one))), [
+    's1',
+    's2',
+    's3',
+  ]);
 });
 
 test('a description loses only what XML cannot hold', () => {

@@ -154,7 +154,7 @@ async function untilRunning(parts: Parts, ctx: DriverContext, machine: KnownMach
   return outcome === null ? `The guest did not run within ${startTimeoutMs / 1000} s.` : outcome.failure;
 }
 
-const serviceGone = "its service (VBoxSVC) ended while the VM was being started. Try again: it starts again by itself.";
+const serviceGone = 'its service (VBoxSVC) ended while the VM was being started. Try again: it starts again by itself.';
 
 function startError(vmid: number, words: string, logPath: string): NakhodaError {
   return new NakhodaError('vm.start-failed', {

@@ -2,7 +2,8 @@ import { Type } from 'typebox';
 
 export const crashPolicies = ['leave', 'restart', 'pause'] as const;
 export const CrashPolicy = Type.Enum(crashPolicies, {
-  description: 'after a crash: leave it as the hypervisor leaves it, restart it, after longer and longer pauses, or pause: keep a guest whose kernel panicked for a look',
+  description:
+    'after a crash: leave it as the hypervisor leaves it, restart it, after longer and longer pauses, or pause: keep a guest whose kernel panicked for a look',
 });
 export type CrashPolicy = (typeof crashPolicies)[number];
 

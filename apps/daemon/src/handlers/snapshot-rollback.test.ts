@@ -59,8 +59,8 @@ test('a rollback with memory brings the hardware of that day back, and nothing i
   await done('disk.add', {}, { sizeGiB: 2 });
   await done('nic.add', {}, { network: 'net' });
   await done('vm.set', {}, { memoryMiB: 128, cores: 2, name: 'shop', notes: 'later', tags: ['b'], protection: true });
-  assert.deepEqual(vm === undefined ? [] : core.networkHost.present(), ['100/net0', '100/net1', 'nk-lab', 'nk-net']);
-  assert.deepEqual((await core.services.inventory.resolve('shop')).spec.memoryMiB, 128);
+  assert.deepEqual(core.networkHost.present(), ['100/net0', '100/net1', 'nk-lab', 'nk-net']);
+  assert.equal(core.services.inventory.resolve('shop').spec.memoryMiB, 128);
   const shop = { vm: 'shop' };
   const [first] = (await world.call('snapshot.list', shop)) as Snapshot[];
   assert.deepEqual(first?.changes?.toSorted(), ['cores', 'disks.disk1', 'memoryMiB', 'nics.net1']);
@@ -69,9 +69,10 @@ test('a rollback with memory brings the hardware of that day back, and nothing i
   const { changes, unused } = result as { changes: { field: string }[]; unused: string[] };
   assert.deepEqual([changes.map(({ field }) => field).sort(), unused], [first.changes.toSorted(), ['disk-1.qcow2']]);
   const after = core.services.inventory.view(core.services.inventory.resolve('shop'));
-  assert.deepEqual([after.state, after.pending, after.memoryMiB, after.cores, after.disks, after.nics], [
-    ...['running', [], before.memoryMiB, before.cores, before.disks, before.nics],
-  ]);
+  assert.deepEqual(
+    [after.state, after.pending, after.memoryMiB, after.cores, after.disks, after.nics],
+    [...['running', [], before.memoryMiB, before.cores, before.disks, before.nics]],
+  );
   assert.deepEqual([after.name, after.notes, after.tags, after.protection], ['shop', 'later', ['b'], true]);
   assert.equal(core.driver.specOf(100)?.memoryMiB, 64);
   assert.deepEqual(core.networkHost.present(), ['100/net0', 'nk-lab', 'nk-net']);
@@ -101,7 +102,10 @@ test('between snapshots with and without a disk, to and fro', async () => {
   await done('disk.add', {}, { sizeGiB: 1 });
   await done('snapshot.take', {}, { name: 'two' });
   await done('snapshot.rollback', { name: 'one' });
-  assert.deepEqual(vm().disks.map(({ slot }) => slot), ['disk0']);
+  assert.deepEqual(
+    vm().disks.map(({ slot }) => slot),
+    ['disk0'],
+  );
   await done('disk.add', {}, { sizeGiB: 1 });
   assert.deepEqual(
     vm().disks.map(({ slot, volume }) => [slot, volume]),
@@ -113,7 +117,10 @@ test('between snapshots with and without a disk, to and fro', async () => {
   );
   assert.equal(typeof (await order('disk.remove', { slot: 'disk2' })), 'object');
   await done('snapshot.rollback', { name: 'two' });
-  assert.deepEqual(vm().disks.map(({ volume }) => volume), ['local:images/100/disk-0.qcow2', 'local:images/100/disk-1.qcow2']);
+  assert.deepEqual(
+    vm().disks.map(({ volume }) => volume),
+    ['local:images/100/disk-0.qcow2', 'local:images/100/disk-1.qcow2'],
+  );
   assert.deepEqual(core.driver.specOf(100)?.disks.length, 2);
 });
 
@@ -177,7 +184,10 @@ test('plans go with their snapshots and their VM; a snapshot without one is as i
     await core.driver.snapshots.delete(ctx, { vmid: 100, name: 'two' });
     await core.driver.snapshots.take(ctx, { vmid: 100, name: 'two', description: '', memory: true });
   } while ((await core.driver.snapshots.list(ctx, { vmid: 100 }))[0]?.createdAt === former?.createdAt);
-  assert.deepEqual((await list()).map(({ changes }) => changes), [undefined]);
+  assert.deepEqual(
+    (await list()).map(({ changes }) => changes),
+    [undefined],
+  );
   await done('vm.set', {}, { cores: 2 });
   const { result } = await done('snapshot.rollback', { name: 'two' });
   assert.deepEqual([result, vm().cores], [{ changes: [], unused: [] }, 2]);

@@ -82,7 +82,11 @@ export function snapshotTakeSaga(services: Services): TaskKind<SnapshotInput & {
         },
         undo: async (ctx) => {
           const present = await requireSnapshots(services, vmid).list(ctx, { vmid });
-          await dropSnapshotPlans(services.store, vmid, present.filter(({ name }) => name !== snapshot));
+          await dropSnapshotPlans(
+            services.store,
+            vmid,
+            present.filter(({ name }) => name !== snapshot),
+          );
         },
       },
     ],

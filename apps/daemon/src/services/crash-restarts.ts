@@ -66,7 +66,8 @@ export function createCrashRestarts(services: Services, signal: AbortSignal, now
         waiting.add(vmid);
         act(vmid)
           .catch((error: unknown) => {
-            if (!signal.aborted) log(`VM ${vmid} crashed, and could not be ${act === keep ? 'kept' : 'restarted'}: ${toNakhodaError(error).message}`);
+            if (!signal.aborted)
+              log(`VM ${vmid} crashed, and could not be ${act === keep ? 'kept' : 'restarted'}: ${toNakhodaError(error).message}`);
           })
           .finally(() => waiting.delete(vmid));
       }

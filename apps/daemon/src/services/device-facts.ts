@@ -11,10 +11,7 @@ import { snapshotSlots } from './snapshot-plans.ts';
 import { runningPlan, vmFolders, type VmPlan, type VmRecord } from './vm-record.ts';
 
 /** What the planners of disks have to know, observed now. */
-export async function diskFacts(
-  { hypervisors, config, store }: Services,
-  { spec }: VmRecord,
-): Promise<DiskFacts> {
+export async function diskFacts({ hypervisors, config, store }: Services, { spec }: VmRecord): Promise<DiskFacts> {
   const { directory } = vmFolders(config.folders, spec.vmid);
   const { totalBytes } = await poolUsage(config.folders.images);
   return {

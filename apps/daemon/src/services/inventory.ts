@@ -264,11 +264,7 @@ export function createInventory(options: {
         const { name } = (present.value as VmRecord).spec;
         await store.transact({
           if: [],
-          then: [
-            { op: 'delete', key: vmKey(vmid) },
-            { op: 'delete', key: vmNameKey(name) },
-            ...(await forgetSnapshotPlans(store, vmid)),
-          ],
+          then: [{ op: 'delete', key: vmKey(vmid) }, { op: 'delete', key: vmNameKey(name) }, ...(await forgetSnapshotPlans(store, vmid))],
         });
       }
       statuses.delete(vmid);

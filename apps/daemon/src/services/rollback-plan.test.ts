@@ -15,7 +15,15 @@ const disk = (slot: string, file: string) => ({
 const nic = (slot: string, mac: string, network = 'lab') => ({ slot, network, mac, ...defaultNic(fixedHardware) });
 const then: VmPlan = {
   spec: {
-    ...{ vmid: 100, name: 'web', uuid: '11111111-2222-4333-8444-555555555555', node: 'local', hypervisor: 'qemu', cores: 1, memoryMiB: 512 },
+    ...{
+      vmid: 100,
+      name: 'web',
+      uuid: '11111111-2222-4333-8444-555555555555',
+      node: 'local',
+      hypervisor: 'qemu',
+      cores: 1,
+      memoryMiB: 512,
+    },
     ...defaultHardware(fixedHardware),
     ...defaultOptions,
     disks: [disk('disk0', 'disk-0.qcow2')],
@@ -55,10 +63,16 @@ test('the hardware goes back; what the VM is called, and how it is kept in order
   }))(now.spec);
   assert.deepEqual(spec, { ...then.spec, ...stays, ...order });
   assert.equal(cdromPath, '/iso/a.iso');
-  assert.deepEqual(
-    changes.map(({ field }) => field).sort(),
-    ['bootOrder', 'cdrom', 'cores', 'cpuLimit', 'disks.disk1', 'memoryMiB', 'nics.net0.network', 'nics.net1'],
-  );
+  assert.deepEqual(changes.map(({ field }) => field).sort(), [
+    'bootOrder',
+    'cdrom',
+    'cores',
+    'cpuLimit',
+    'disks.disk1',
+    'memoryMiB',
+    'nics.net0.network',
+    'nics.net1',
+  ]);
   assert.deepEqual(unused, ['disk-1.qcow2']);
   assert.deepEqual(kept, {}, 'net0 is on another network now');
 });
