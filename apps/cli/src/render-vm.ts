@@ -104,7 +104,7 @@ function optionText(vm: Vm): string {
     vm.autostart
       ? `starts with the host (order ${vm.startOrder}${vm.startDelaySeconds > 0 ? `, then ${vm.startDelaySeconds} s` : ''})`
       : '',
-    vm.crashPolicy === 'restart' ? 'restarted after a crash' : '',
+    { leave: '', restart: 'restarted after a crash', pause: 'kept for a look after a crash' }[vm.crashPolicy],
     vm.protection ? 'protected' : '',
     vm.template ? 'template' : '',
   ]

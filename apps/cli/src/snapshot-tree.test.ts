@@ -30,6 +30,11 @@ test('without a snapshot, or with none to stand on, the VM stands at the root', 
   assert.deepEqual(names(snapshotTree([snapshot('a', null)])), ['a', 'you are here']);
 });
 
+test('a snapshot of other hardware tells what a rollback would bring back', () => {
+  const [line] = snapshotTree([{ ...snapshot('a', null), changes: ['memoryMiB', 'disks.disk1'] }]);
+  assert.match(line ?? '', /brings back memoryMiB, disks\.disk1$/u);
+});
+
 test('a snapshot whose parent is gone is a root', () => {
   assert.deepEqual(names(snapshotTree([snapshot('b', 'gone', true)])), ['b', '└─ you are here']);
 });

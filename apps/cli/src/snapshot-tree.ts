@@ -25,6 +25,7 @@ export function snapshotTree(snapshots: readonly Snapshot[]): string[] {
   return below(null, '');
 }
 
-function describe({ name, createdAt, memory, description }: Snapshot): string {
-  return [name, moment(createdAt), memory ? 'with memory' : '', description].filter((part) => part !== '').join('  ');
+function describe({ name, createdAt, memory, description, changes = [] }: Snapshot): string {
+  const brings = changes.length > 0 ? `brings back ${changes.join(', ')}` : '';
+  return [name, moment(createdAt), memory ? 'with memory' : '', brings, description].filter((part) => part !== '').join('  ');
 }

@@ -26,6 +26,7 @@ driverContract({
       spec: (overrides = {}) =>
         machineSpec({ folder, vmid: nextVmid++, diskFormat: 'qcow2', hardware: fakeCapabilities.hardware, cdrom, overrides }),
       killMachine: async (vmid) => latest?.crash(vmid),
+      panicGuest: async (_driver, vmid) => latest?.panic(vmid),
       leftovers: async () => {
         const machines = await makeDriver().list(testContext());
         const entries = await readdir(folder, { recursive: true, withFileTypes: true });

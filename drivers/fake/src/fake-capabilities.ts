@@ -21,6 +21,7 @@ export const fakeCapabilities: Capabilities = {
   pause: true,
   reset: true,
   suspend: true,
+  crashPause: { allowed: true },
   hotplug: ['disks', 'nics', 'cdrom', 'linkUp', 'diskSize', 'memoryMiB', 'cores'],
   hardware: {
     maxSockets: 4,

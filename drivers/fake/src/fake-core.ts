@@ -60,6 +60,7 @@ export class FakeCore {
   unpause(machine: FakeMachine): void {
     if (machine.state !== 'paused') return;
     machine.state = 'running';
+    machine.reason = null;
     this.changed(machine);
   }
 
@@ -72,6 +73,12 @@ export class FakeCore {
   crash(machine: FakeMachine, reason: string): void {
     this.endRun(machine);
     powerOff(machine);
+    machine.state = 'crashed';
+    machine.reason = reason;
+    this.changed(machine);
+  }
+
+  panic(machine: FakeMachine, reason: string): void {
     machine.state = 'crashed';
     machine.reason = reason;
     this.changed(machine);

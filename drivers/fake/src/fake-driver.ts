@@ -22,7 +22,7 @@ import { FakeFaults } from './fake-faults.ts';
 import { exampleAddress, fakeGuest } from './fake-guest.ts';
 import { fakeHotplug } from './fake-hotplug.ts';
 import { fakeExecution, newMachine, statusOf } from './fake-machine.ts';
-import { fakePause, fakeReset, fakeSuspend } from './fake-power.ts';
+import { fakeCrashes, fakePause, fakeReset, fakeSuspend } from './fake-power.ts';
 import { refuseSnapshotDisks, refuseSnapshotImage } from './fake-snapshot-disks.ts';
 import { fakeSnapshots } from './fake-snapshots.ts';
 import type { GuestCommand } from './guest/guest-shell.ts';
@@ -48,6 +48,8 @@ export interface FakeDriver extends Driver {
   specOf(vmid: number): MachineSpec | undefined;
   /** What a killed process does to its VM. Nothing to one that does not run. Works after `close`, too. */
   crash(vmid: number): void;
+  /** What a panic of the guest's kernel does: it stands still for good, in a process that is there still. */
+  panic(vmid: number): void;
 }
 
 /** A hypervisor in memory that fulfils the whole contract: for tests of what is above it, and for demos. */
@@ -65,6 +67,7 @@ export function createFakeDriver(options: FakeDriverOptions = {}): FakeDriver {
     clone: fakeClone(core),
     pause: fakePause(core),
     reset: fakeReset(core),
+    crashes: fakeCrashes(core),
     suspend: fakeSuspend(core),
     hotplug: fakeHotplug(core),
     guest: fakeGuest(core, options.addressOf ?? exampleAddress),
@@ -138,6 +141,8 @@ export function createFakeDriver(options: FakeDriverOptions = {}): FakeDriver {
       await core.enter('start', ctx);
       const machine = core.machines.get(vmid);
       if (machine.state === 'paused') core.unpause(machine);
+      // What a panic left is cleared away.
+      if (machine.state === 'crashed' && machine.memory) core.powerOff(machine);
       if (machine.memory) return;
       const missing = [machine.spec.cdrom, machine.spec.cloudInit].find((path) => typeof path === 'string' && !existsSync(path));
       if (typeof missing !== 'string') return core.powerOn(machine);
@@ -179,6 +184,11 @@ export function createFakeDriver(options: FakeDriverOptions = {}): FakeDriver {
     crash(vmid) {
       const machine = core.machines.get(vmid);
       if (machine.memory) core.crash(machine, 'The process of this fake VM was killed.');
+    },
+
+    panic(vmid) {
+      const machine = core.machines.get(vmid);
+      if (machine.state === 'running') core.panic(machine, "The guest's kernel panicked.");
     },
   };
 }

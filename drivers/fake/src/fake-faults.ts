@@ -15,6 +15,7 @@ export type FakeCall =
   | 'pause'
   | 'resume'
   | 'reset'
+  | 'hold'
   | 'suspend'
   | 'discard'
   | 'change'

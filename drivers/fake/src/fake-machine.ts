@@ -98,6 +98,7 @@ export function statusOf(machine: FakeMachine): MachineStatus {
     state: machine.state,
     ...(machine.reason === null ? {} : { reason: machine.reason }),
     ...(machine.memory ? { execution: fakeExecution } : {}),
+    ...(machine.state === 'crashed' && machine.memory ? { standing: true } : {}),
     ...(machine.startedAt === null ? {} : { startedAt: machine.startedAt }),
     ...(machine.suspendedMemory ? { suspended: true } : {}),
     ...(machine.currentSnapshot === null ? {} : { currentSnapshot: machine.currentSnapshot }),

@@ -1,4 +1,4 @@
-import type { Driver, PauseFacet, SuspendFacet } from '@nakhoda/driver';
+import type { CrashFacet, Driver, PauseFacet, SuspendFacet } from '@nakhoda/driver';
 import { NakhodaError } from '@nakhoda/schema';
 
 import type { FakeCore } from './fake-core.ts';
@@ -20,6 +20,25 @@ export function fakePause(core: FakeCore): PauseFacet {
       const machine = core.machines.get(vmid);
       requireMemory(machine, 'resumed');
       core.unpause(machine);
+    },
+  };
+}
+
+/** A guest that panicked has its memory still. */
+export function fakeCrashes(core: FakeCore): CrashFacet {
+  return {
+    async hold(ctx, { vmid }) {
+      await core.enter('hold', ctx);
+      const machine = core.machines.get(vmid);
+      if (machine.state === 'paused' && machine.reason !== null) return;
+      if (machine.state !== 'crashed' || !machine.memory) {
+        throw new NakhodaError('vm.wrong-state', {
+          message: `VM ${vmid} is ${machine.state}, so there is no guest to be kept for a look.`,
+          hint: 'A guest is kept that could not go on.',
+        });
+      }
+      machine.state = 'paused';
+      core.changed(machine);
     },
   };
 }

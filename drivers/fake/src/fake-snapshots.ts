@@ -56,12 +56,13 @@ export function fakeSnapshots(core: FakeCore): SnapshotFacet {
       }));
     },
 
-    async rollback(ctx, { vmid, name }) {
+    async rollback(ctx, { vmid, name, spec }) {
       await core.enter('snapshots.rollback', ctx);
       const machine = core.machines.get(vmid);
       const snapshot = findSnapshot(machine, name);
       core.endRun(machine);
       powerOff(machine);
+      if (spec) machine.spec = structuredClone(spec);
       machine.disk = structuredClone(snapshot.disk);
       machine.currentSnapshot = name;
       if (snapshot.memory) {

@@ -122,7 +122,7 @@ async function freeze(environment: Environment, ctx: DriverContext, source: Mach
   const store = await readSnapshots(spec);
   const { store: begun, layer } = addLayer(store, store.active, slots);
   await writeSnapshots(spec, begun);
-  const overlays = await makeOverlays(environment, source, begun, layer);
+  const overlays = await makeOverlays(environment, source.record, begun, layer);
   ctx.signal.throwIfAborted();
   // From here on a VM that is started goes on in the new layer: until QEMU has changed over, it shows what is below it.
   await writeSnapshots(spec, { ...begun, active: layer.id });

@@ -7,7 +7,7 @@ import { NakhodaError } from '@nakhoda/schema';
 import { type Environment, sameSpec } from './environment.ts';
 import { exists, heldError, removeFile, temporaryImage, usesDiskError } from './images.ts';
 import { imageDisks, type ImageDisk, variableDisks, variableStore } from './hardware/firmware.ts';
-import { baseChain, type BaseImages, layeredSlots, memoryName, overlayName } from './layers.ts';
+import { absentDisks, baseChain, type BaseImages, layeredSlots, memoryName, overlayName } from './layers.ts';
 import { machinePaths, ownFiles } from './machine-paths.ts';
 import { type MachineRecord, writeMachineRecord } from './machine-record.ts';
 import type { Machine } from './machine.ts';
@@ -144,6 +144,8 @@ export async function deleteImage({ isHeld }: Environment, machine: Machine, pat
   }
   if (!record.madeDisks.includes(path)) return;
   if (isHeld(path)) throw heldError(record.spec.name, `cannot lose ${path}`);
+  const absent = absentDisks(await readSnapshots(record.spec)).find((disk) => disk.path === path);
+  if (absent) throw usesDiskError(absent.slot);
   await removeFile(path);
   machine.record = { ...record, madeDisks: record.madeDisks.filter((one) => one !== path), base: withoutBases(record.base, [path]) };
   await writeMachineRecord(machine.record);

@@ -22,7 +22,7 @@ import { imageChain } from './layers.ts';
 import { powerOff, startMachine, stopMachine } from './lifecycle.ts';
 import { findMachineRecords, neededImages, readBootRecord } from './machine-record.ts';
 import { Machine } from './machine.ts';
-import { createPauseFacet, createReset } from './power.ts';
+import { createCrashFacet, createPauseFacet, createReset } from './power.ts';
 import { decideExecution, probeQemu } from './probe.ts';
 import { createScreenFacet, createVncFacet } from './screen.ts';
 import { heal, settle } from './snapshot-layers.ts';
@@ -89,6 +89,7 @@ export function createQemuDriver(options: QemuDriverOptions): Driver {
     pause: true,
     reset: true,
     suspend: true,
+    crashPause: { allowed: true },
     // Under TCG processors come, but do not go: see plan-change.ts.
     hotplug: ['disks', 'nics', 'cdrom', 'linkUp', 'diskSize', 'diskLimits', ...(host.accelerator === 'kvm' ? ['cores'] : [])],
     hardware: hardwareSupport(host),
@@ -249,9 +250,10 @@ export function createQemuDriver(options: QemuDriverOptions): Driver {
 
     pause: createPauseFacet(find),
     reset: createReset(find),
+    crashes: createCrashFacet(find),
     hotplug: createHotplugFacet(environment, { find, checkSpec }),
     suspend: createSuspendFacet(environment, find),
-    snapshots: createSnapshotFacet(environment, find),
+    snapshots: createSnapshotFacet(environment, { find, checkSpec }),
     clone,
     serial: createSerialFacet(find),
     guest: createGuestFacet(find),

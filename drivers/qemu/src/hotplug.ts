@@ -12,7 +12,7 @@ import { cdDevice, cdNode, cdNodes } from './hardware/cd-drive.ts';
 import { diskLimits, diskParts, limitsNode, pluggedDevice } from './hardware/disks.ts';
 import { hasLink, nicDevice, nicParts } from './hardware/nics.ts';
 import type { Parts } from './hardware/parts.ts';
-import { exists } from './images.ts';
+import { exists, usesDiskError } from './images.ts';
 import { baseChain, imageChain, layeredSlots } from './layers.ts';
 import { checkTap } from './lifecycle.ts';
 import { writeMachineRecord } from './machine-record.ts';
@@ -127,6 +127,8 @@ function release({ environment, ctx }: Change): Release {
 
 async function addDisk({ environment, ctx, machine, qmp }: Change, disk: MachineDisk): Promise<void> {
   const { spec } = machine;
+  // Of a disk that the VM had in a snapshot of its: the overlays there would be taken for this one's.
+  if (layeredSlots(await readSnapshots(spec)).includes(disk.slot)) throw usesDiskError(disk.slot);
   if (await exists(disk.path)) {
     await environment.images.check(disk, baseChain(machine.places.base, disk.path), ctx.signal);
     await environment.handOver(spec, disk.path);

@@ -20,9 +20,11 @@ export interface LayerStore {
   /** The layer that the VM writes to. */
   active: number;
   lastLayer: number;
-  entries: { layer: number; number: number; status: string }[];
+  entries: { layer: number; number: number; status: string; disks: string[] }[];
   /** Names of files in the VM's directory that nothing needs any more, and that are about to be deleted. */
   trash: string[];
+  /** Disks that the VM has no more, and its layers still have: it went back to a snapshot from before them. */
+  absent?: DiskPlace[];
 }
 
 /** An image of another VM that a linked clone's disk lies on. */
@@ -31,10 +33,12 @@ export type BaseImage = Omit<ChainImage, 'layer'>;
 /** What the images of a linked clone's disks lie on, by the path of the image, from the nearest down. */
 export type BaseImages = Readonly<Record<string, readonly BaseImage[]>>;
 
+type DiskPlace = Pick<MachineDisk, 'slot' | 'path' | 'format'>;
+
 /** Where a VM's disks are: the part of its record that is about images. */
 export interface DiskPlaces {
   directory: string;
-  disks: readonly Pick<MachineDisk, 'slot' | 'path' | 'format'>[];
+  disks: readonly DiskPlace[];
   base: BaseImages;
 }
 
@@ -64,8 +68,9 @@ export function lineage(store: Pick<LayerStore, 'layers'>, from: number): Layer[
 }
 
 /** The images that make up a disk in a layer, top first, down to the disk as it was defined and what that lies on. */
-export function imageChain(store: Pick<LayerStore, 'layers'>, places: DiskPlaces, slot: string, from: number): ChainImage[] {
-  const disk = slot === variableStore ? variableDisk(places.directory) : places.disks.find((one) => one.slot === slot);
+export function imageChain(store: Pick<LayerStore, 'layers' | 'absent'>, places: DiskPlaces, slot: string, from: number): ChainImage[] {
+  const disks = [...places.disks, ...(store.absent ?? [])];
+  const disk = slot === variableStore ? variableDisk(places.directory) : disks.find((one) => one.slot === slot);
   if (!disk) throw new Error(`The VM has no disk ${slot}.`);
   const overlays = lineage(store, from)
     .filter(({ slots }) => slots.includes(slot))
@@ -92,21 +97,39 @@ function holdsImages(store: LayerStore, { places, isHeld }: Held, id: number): b
 
 /** Whether an image is held that a merge into the layer would write to: of a disk that has none here, it is further below. */
 function holdsTops(store: LayerStore, { places, isHeld }: Held, id: number): boolean {
-  const slots = [...places.disks.map(({ slot }) => slot), variableStore];
+  const slots = [...[...places.disks, ...(store.absent ?? [])].map(({ slot }) => slot), variableStore];
   return slots.some((slot) => isHeld(imageChain(store, places, slot, id)[0]?.path ?? ''));
 }
 
 /** The disk's images whose backing image is that of the layer. */
-export function imagesOver(store: Pick<LayerStore, 'layers'>, places: DiskPlaces, slot: string, lower: number): ChainImage[] {
+export function imagesOver(store: Pick<LayerStore, 'layers' | 'absent'>, places: DiskPlaces, slot: string, lower: number): ChainImage[] {
   return store.layers
     .filter(({ slots }) => slots.includes(slot))
     .map(({ id }) => imageChain(store, places, slot, id))
     .flatMap(([image, backing]) => (image && backing?.layer === lower ? [image] : []));
 }
 
-/** The disks that have an overlay somewhere: they can neither go nor move. */
-export function layeredSlots(store: Pick<LayerStore, 'layers'>): string[] {
-  return [...new Set(store.layers.flatMap(({ slots }) => slots))];
+/** The disks that have an overlay somewhere, or that a snapshot has: they can neither go nor move. */
+export function layeredSlots(store: Pick<LayerStore, 'layers' | 'entries'>): string[] {
+  return [...new Set([...store.layers.flatMap(({ slots }) => slots), ...store.entries.flatMap(({ disks }) => disks)])];
+}
+
+/** Those of them that the VM has no more. */
+export function absentDisks(store: Pick<LayerStore, 'layers' | 'entries' | 'absent'>): DiskPlace[] {
+  const layered = layeredSlots(store);
+  return (store.absent ?? []).filter(({ slot }) => layered.includes(slot));
+}
+
+/**
+ * The store of a VM whose disks are about to become others, which its layers may have: those that go stay known, and
+ * those that come back, too, until the VM has them. Where both tell of a disk, it is the VM that is right.
+ */
+export function keepAbsent<S extends LayerStore>(store: S, former: Pick<DiskPlaces, 'disks'>, wanted: Pick<DiskPlaces, 'disks'>): S {
+  const gone = former.disks
+    .filter(({ slot }) => !wanted.disks.some((disk) => disk.slot === slot))
+    .map(({ slot, path, format }) => ({ slot, path, format }));
+  const others = (store.absent ?? []).filter(({ slot }) => !gone.some((disk) => disk.slot === slot));
+  return { ...store, absent: absentDisks({ ...store, absent: [...gone, ...others] }) };
 }
 
 /** The store with a new layer over another; the VM does not write to it yet. */

@@ -60,6 +60,8 @@ export interface RunRecord {
   begun: boolean;
   /** It has the memory of a suspended guest, and is about to run: then it is no leftover. */
   loaded?: boolean;
+  /** Its guest could not go on, and is kept for a look: then it counts as paused. */
+  held?: boolean;
   /** Written before QEMU is told to go, so that its end is not taken for a crash. */
   ending: 'shutdown' | 'poweroff' | null;
 }

@@ -1,13 +1,20 @@
 import type { MachineStatus } from '@nakhoda/driver';
 import type { VmState } from '@nakhoda/schema';
 
-import type { BootRecord, MachineRecord } from './machine-record.ts';
-import type { RunState } from './qmp/commands.ts';
+import type { BootRecord, MachineRecord, RunRecord } from './machine-record.ts';
+import type { BlockInfo, RunState } from './qmp/commands.ts';
 
 /** What this driver is doing to a VM just now. */
 export interface Activity {
   state: VmState;
   reason: string;
+}
+
+/** Slots of disks, by what became of their requests. */
+export interface DiskFaults {
+  /** There was no room for what the guest wrote. */
+  full: string[];
+  failed: string[];
 }
 
 /** All that a VM's state is derived from. */
@@ -19,6 +26,8 @@ export interface Observation {
   /** What QEMU says; null when it does not answer. */
   runState: RunState | null;
   activity: Activity | null;
+  /** Disks whose requests failed, and stopped the guest; null where QEMU did not tell. */
+  diskFaults: DiskFaults | null;
   /** Whether the process that was its TPM is gone. */
   tpmEnded: boolean;
   /** The present run of the host; another one's processes are gone without having crashed. */
@@ -45,6 +54,7 @@ export function deriveStatus(observation: Observation): MachineStatus {
     ...(reason === undefined ? {} : { reason }),
     ...(boot?.kind === 'run' && alive ? { execution: boot.execution, pid: boot.process.pid, startedAt: boot.startedAt } : {}),
     ...(currentSnapshot === null ? {} : { currentSnapshot }),
+    ...(state === 'crashed' && alive ? { standing: true } : {}),
     ...(observation.suspended && !alive ? { suspended: true } : {}),
   };
 }
@@ -63,13 +73,12 @@ function deriveState(observation: Observation): { state: VmState; reason?: strin
     if (record.clone?.reading) return { state: 'stopped', reason: 'It is a clone that is being made, or was not finished.' };
     return { state: 'stopped' };
   }
-  return deriveLiveState(observation, boot.begun, boot.process.pid);
+  return deriveLiveState(observation, boot);
 }
 
 function deriveLiveState(
-  { runState, activity, pendingRollback, lastWords, tpmEnded }: Observation,
-  begun: boolean,
-  pid: number,
+  { runState, activity, pendingRollback, lastWords, tpmEnded, diskFaults }: Observation,
+  { begun, held, process: { pid } }: RunRecord,
 ): { state: VmState; reason?: string } {
   switch (runState) {
     case 'running':
@@ -78,13 +87,13 @@ function deriveLiveState(
       if (!tpmEnded) return { state: 'running' };
       return { state: 'running', reason: "The TPM's process (swtpm) has ended: the guest has none until the VM is stopped and started." };
     case 'guest-panicked':
-      return { state: 'crashed', reason: "The guest's kernel panicked; its last words are on the serial console." };
+      return crashed("The guest's kernel panicked; its last words are on the serial console.", held);
     case 'internal-error':
-      return { state: 'crashed', reason: `QEMU stopped the guest after an internal error. ${lastWords}`.trim() };
+      return crashed(`QEMU stopped the guest after an internal error. ${lastWords}`.trim(), held);
     case 'shutdown':
       return { state: 'stopping', reason: 'The guest has powered itself off; QEMU is being ended.' };
     case 'io-error':
-      return { state: 'paused', reason: 'A disk reported an error, for example because the storage is full.' };
+      return { state: 'paused', reason: diskReason(diskFaults) };
     case 'watchdog':
       return activity ?? { state: 'paused', reason: 'The guest did not feed its watchdog, which has paused it.' };
     case null:
@@ -105,6 +114,25 @@ function deriveLiveState(
       if (pendingRollback !== null) return { state: 'paused', reason: interruptedRollback(pendingRollback) };
       return { state: 'paused', reason: `QEMU has stopped the guest's processors (${runState}).` };
   }
+}
+
+function diskReason(faults: DiskFaults | null): string {
+  const name = (slots: string[]): string => slots.join(', ');
+  if (faults && faults.full.length > 0)
+    return `There is no room for what the guest writes to ${name(faults.full)}: the storage is full. Nothing is lost: make room, then resume it.`;
+  if (faults && faults.failed.length > 0) return `The storage of ${name(faults.failed)} reported an error. Mend it, then resume the VM.`;
+  return 'A disk reported an error, for example because the storage is full.';
+}
+
+/** What QEMU's list of drives (`query-block`) tells of disks whose requests failed. Pure. */
+export function diskFaultsOf(drives: readonly BlockInfo[]): DiskFaults {
+  const slots = (status: BlockInfo['io-status']): string[] =>
+    drives.filter((drive) => drive['io-status'] === status).map(({ qdev = '' }) => /\bdisk\d\b/u.exec(qdev)?.[0] ?? 'a disk');
+  return { full: slots('nospace'), failed: slots('failed') };
+}
+
+function crashed(reason: string, held: boolean | undefined): { state: VmState; reason: string } {
+  return held ? { state: 'paused', reason: `${reason} It is kept for a look; a reset starts it anew.` } : { state: 'crashed', reason };
 }
 
 function interruptedRollback(name: string): string {

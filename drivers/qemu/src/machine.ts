@@ -15,7 +15,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { machinePaths } from './machine-paths.ts';
 import type { DiskPlaces } from './layers.ts';
 import { type BootRecord, type MachineRecord, placesOf, type RunRecord, writeBootRecord } from './machine-record.ts';
-import { type Activity, deriveStatus } from './machine-state.ts';
+import { type Activity, deriveStatus, type DiskFaults, diskFaultsOf } from './machine-state.ts';
 import { cleanUpRun, endsWithin, killOrphans, killQemu, readHowEnded, readLastWords, removeSockets } from './process.ts';
 import type { RunState } from './qmp/commands.ts';
 import { QmpClient } from './qmp/qmp-client.ts';
@@ -176,6 +176,11 @@ export class Machine {
     );
   }
 
+  async #diskFaults(): Promise<DiskFaults | null> {
+    const drives = await this.#run?.qmp?.execute('query-block', {}).catch(() => null);
+    return drives ? diskFaultsOf(drives) : null;
+  }
+
   async status(): Promise<MachineStatus> {
     // A connection that has just ended mostly means that the process is ending, too.
     if (this.boot?.kind === 'run' && this.alive && !this.#run?.qmp && !this.activity) await endsWithin(this.boot.process, 200);
@@ -189,6 +194,7 @@ export class Machine {
       alive,
       runState,
       activity: this.activity,
+      diskFaults: runState === 'io-error' ? await this.#diskFaults() : null,
       tpmEnded: alive && boot?.kind === 'run' && boot.tpm !== undefined && !isAlive(boot.tpm),
       bootId: processRef(process.pid)?.bootId ?? '',
       lastWords: crashed ? await readLastWords(this.spec) : '',

@@ -1,4 +1,4 @@
-import type { Driver, PauseFacet } from '@nakhoda/driver';
+import type { CrashFacet, Driver, PauseFacet } from '@nakhoda/driver';
 import { NakhodaError } from '@nakhoda/schema';
 
 import type { Machine } from './machine.ts';
@@ -12,6 +12,7 @@ export function createPauseFacet(find: (vmid: number) => Promise<Machine>): Paus
     const machine = await find(vmid);
     await machine.turns.run(async () => {
       const qmp = await commandable(machine, participle);
+      if (command === 'cont') await letGo(machine);
       await qmp.execute(command, {});
       machine.emit('state');
     });
@@ -28,6 +29,7 @@ export function createReset(find: (vmid: number) => Promise<Machine>): NonNullab
     const machine = await find(vmid);
     await machine.turns.run(async () => {
       const qmp = await commandable(machine, 'reset');
+      await letGo(machine);
       await qmp.execute('system_reset', {});
       // The agent and the shell that answered are gone, and what they were in the middle of with them.
       machine.hub?.note('the VM was reset');
@@ -36,6 +38,36 @@ export function createReset(find: (vmid: number) => Promise<Machine>): NonNullab
       machine.emit('state');
     });
   };
+}
+
+/** QEMU has stopped the processors already (`-action panic=pause`): what is kept is kept by the record. */
+export function createCrashFacet(find: (vmid: number) => Promise<Machine>): CrashFacet {
+  return {
+    async hold(_ctx, { vmid }) {
+      const machine = await find(vmid);
+      await machine.turns.run(async () => {
+        const { boot } = machine;
+        const { state, standing, reason } = await machine.status();
+        if (boot?.kind === 'run' && boot.held && state === 'paused') return;
+        if (boot?.kind !== 'run' || !standing) {
+          throw new NakhodaError('vm.wrong-state', {
+            message: `VM ${machine.spec.name} is ${state}, so there is no guest to be kept for a look. ${reason ?? ''}`.trim(),
+            hint: 'A guest is kept that could not go on, and whose QEMU is there still.',
+          });
+        }
+        await machine.setBoot({ ...boot, held: true });
+        machine.emit('state');
+      });
+    },
+  };
+}
+
+/** A guest that goes on, or starts anew, is not kept any more: when it crashes again, it is a crash again. */
+async function letGo(machine: Machine): Promise<void> {
+  const { boot } = machine;
+  if (boot?.kind !== 'run' || !boot.held) return;
+  const { held: _held, ...run } = boot;
+  await machine.setBoot(run);
 }
 
 /**

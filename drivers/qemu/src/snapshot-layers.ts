@@ -18,6 +18,7 @@ import {
 } from './layers.ts';
 import { cancelMerges, closeUnused, liveLayers, liveQmp, mergeLive } from './live-disks.ts';
 import { endSaving } from './live-memory.ts';
+import { type MachineRecord, placesOf } from './machine-record.ts';
 import type { Machine } from './machine.ts';
 import type { RunState } from './qmp/commands.ts';
 import { readSnapshots, writeSnapshots } from './snapshot-store.ts';
@@ -43,8 +44,14 @@ interface ReduceOptions {
 }
 
 /** Makes the empty images of a new layer. */
-export async function makeOverlays(environment: Environment, machine: Machine, store: SnapshotStore, layer: Layer): Promise<NewOverlay[]> {
-  const { spec, places } = machine;
+export async function makeOverlays(
+  environment: Environment,
+  record: MachineRecord,
+  store: SnapshotStore,
+  layer: Layer,
+): Promise<NewOverlay[]> {
+  const { spec } = record;
+  const places = placesOf(record);
   const made: NewOverlay[] = [];
   for (const slot of layer.slots) {
     const [below] = imageChain(store, places, slot, layer.parent);

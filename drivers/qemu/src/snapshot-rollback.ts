@@ -1,15 +1,16 @@
 import { join } from 'node:path';
 
-import type { DriverContext } from '@nakhoda/driver';
+import type { DriverContext, MachineSpec } from '@nakhoda/driver';
 import { NakhodaError } from '@nakhoda/schema';
 
 import type { Environment } from './environment.ts';
 import { imageDisks } from './hardware/firmware.ts';
 import { exists } from './images.ts';
-import { addLayer, imageChain, memoryName } from './layers.ts';
+import { addLayer, imageChain, keepAbsent, memoryName } from './layers.ts';
 import { loadMemory } from './live-memory.ts';
 import { powerOff, startMachine } from './lifecycle.ts';
 import { machinePaths } from './machine-paths.ts';
+import { type MachineRecord, placesOf, writeMachineRecord } from './machine-record.ts';
 import type { Machine } from './machine.ts';
 import { memoryBytes } from './memory-file.ts';
 import { readLastWords } from './process.ts';
@@ -21,22 +22,33 @@ import { findReady, hardwareDifferences, hardwareOf, type SnapshotEntry, type Sn
 
 /**
  * Lets the VM go on from a snapshot, in new overlays over it. With memory QEMU is started anew and given the guest's
- * state; without, the VM is left stopped. Where it fails, the disks are as they were before.
+ * state; without, the VM is left stopped. Where it fails, the disks, and what the VM is made of, are as before.
+ * @param then what the VM was made of when the snapshot was taken, where it is to be made of that again
  */
-export async function rollBack(environment: Environment, ctx: DriverContext, machine: Machine, name: string): Promise<void> {
-  const { spec } = machine;
-  const former = await readSnapshots(spec);
+export async function rollBack(
+  environment: Environment,
+  ctx: DriverContext,
+  machine: Machine,
+  { name, then }: { name: string; then?: MachineSpec | undefined },
+): Promise<void> {
+  const { record } = machine;
+  const former = await readSnapshots(record.spec);
   const entry = findReady(former, name);
-  if (!entry) throw notFoundError(spec.name);
-  await refuseMisfit(environment, machine, former, entry);
+  if (!entry) throw notFoundError(record.spec.name);
+  const wanted = then ? await recordOf(environment, record, then, entry) : record;
+  const { spec } = wanted;
+  await refuseMisfit(environment, machine, wanted, former, entry);
 
-  const { store, layer } = addLayer(former, entry.layer, entry.disks);
+  const grown = addLayer(former, entry.layer, entry.disks);
+  const { layer } = grown;
+  const store = keepAbsent(grown.store, record.spec, spec);
   await writeSnapshots(spec, store);
   try {
-    await makeOverlays(environment, machine, store, layer);
+    await makeOverlays(environment, wanted, store, layer);
     await powerOff(machine);
     // Memory on disk is of the disks that are left now.
     if (machine.suspended) await machine.setSuspended(null);
+    await become(machine, wanted);
     await writeSnapshots(spec, { ...store, active: layer.id, current: name, pendingRollback: entry.memory ? name : null });
     if (entry.memory) {
       await startMachine(environment, ctx, machine, {
@@ -45,6 +57,7 @@ export async function rollBack(environment: Environment, ctx: DriverContext, mac
       await writeSnapshots(spec, { ...(await readSnapshots(spec)), pendingRollback: null });
     }
   } catch (error) {
+    await become(machine, record);
     // Nothing was written to the new overlays that anybody could miss.
     await writeSnapshots(spec, { ...store, active: former.active, current: former.current, pendingRollback: null });
     await reduce(environment, machine, { merge: false, log: ctx.log });
@@ -53,18 +66,42 @@ export async function rollBack(environment: Environment, ctx: DriverContext, mac
   await reduce(environment, machine, { merge: true, log: ctx.log });
 }
 
-async function refuseMisfit(environment: Environment, machine: Machine, store: SnapshotStore, entry: SnapshotEntry): Promise<void> {
-  const { spec } = machine;
+/** The record of a VM that is to be what it was at the snapshot. Memory needs the virtual hardware of the very version. */
+async function recordOf(
+  environment: Environment,
+  record: MachineRecord,
+  spec: MachineSpec,
+  { hardware }: SnapshotEntry,
+): Promise<MachineRecord> {
+  const pinned = record.spec.machine === spec.machine ? record.machineType : null;
+  const machineType = hardware?.['machineType'] ?? pinned ?? (await environment.machineType(spec.machine));
+  return { ...record, spec, machineType };
+}
+
+async function become(machine: Machine, record: MachineRecord): Promise<void> {
+  if (machine.record === record) return;
+  await writeMachineRecord(record);
+  machine.record = record;
+}
+
+async function refuseMisfit(
+  environment: Environment,
+  machine: Machine,
+  wanted: MachineRecord,
+  store: SnapshotStore,
+  entry: SnapshotEntry,
+): Promise<void> {
+  const { spec, machineType } = wanted;
   const refuse = (what: string, why: string): never => {
     throw failedError(`Snapshot ${entry.name} ${what}`, new Error(why));
   };
   if (String(entry.disks) !== String(imageDisks(spec).map(({ slot }) => slot)))
     refuse('cannot be restored', `it is of ${String(entry.disks)}, which are not the disks now`);
-  const images = entry.disks.flatMap((slot) => imageChain(store, machine.places, slot, entry.layer));
+  const images = entry.disks.flatMap((slot) => imageChain(store, placesOf(wanted), slot, entry.layer));
   for (const { path } of images) if (!(await exists(path))) refuse('cannot be restored', `its disk image ${path} is not there`);
   if (!entry.hardware) return;
   const { mode } = machine.alive && machine.boot?.kind === 'run' ? machine.boot.execution : await environment.execution();
-  const differences = hardwareDifferences(entry.hardware, hardwareOf(spec, machine.record.machineType, mode));
+  const differences = hardwareDifferences(entry.hardware, hardwareOf(spec, machineType, mode));
   if (differences.length > 0) refuse('has memory of another machine', differences.join(', '));
   const path = join(spec.directory, memoryName(entry.number));
   const bytes = await memoryBytes(path);

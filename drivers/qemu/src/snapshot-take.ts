@@ -52,7 +52,7 @@ export async function takeSnapshot(
   await writeSnapshots(spec, begun);
   try {
     ctx.signal.throwIfAborted();
-    const overlays = await makeOverlays(environment, machine, begun, layer);
+    const overlays = await makeOverlays(environment, machine.record, begun, layer);
     // From here on a VM that is started goes on in the new layer, whether or not QEMU has changed over to it: until it
     // has, the overlays are empty and show what is below them.
     await writeSnapshots(spec, { ...begun, active: layer.id, holding: memory && state === 'running' });

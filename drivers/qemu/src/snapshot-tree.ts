@@ -109,11 +109,10 @@ export function findReady(store: SnapshotStore, name: string): SnapshotEntry | n
   return store.entries.find((entry) => entry.name === name && entry.status === 'ready') ?? null;
 }
 
-/** As the contract lists them: oldest first, only whole ones. */
+/** As the contract lists them: oldest first, as they were put down, whatever the host's clock said; only whole ones. */
 export function toSnapshots(store: SnapshotStore): Snapshot[] {
   return store.entries
     .filter((entry) => entry.status === 'ready')
-    .toSorted((a, b) => a.createdAt.localeCompare(b.createdAt))
     .map(({ name, parent, description, createdAt, memory, pause, disks }) => ({
       name,
       parent,

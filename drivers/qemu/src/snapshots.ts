@@ -1,4 +1,4 @@
-import type { DriverContext, SnapshotFacet } from '@nakhoda/driver';
+import type { DriverContext, MachineSpec, SnapshotFacet } from '@nakhoda/driver';
 
 import type { Environment } from './environment.ts';
 import type { Machine } from './machine.ts';
@@ -13,7 +13,10 @@ import { findReady, remove, toSnapshots } from './snapshot-tree.ts';
  * Snapshots as layers: each disk is a chain of images, and a snapshot is the point from which on the VM writes to new
  * ones. Memory is in a file beside them. What there is, is in `snapshots.json`.
  */
-export function createSnapshotFacet(environment: Environment, find: (vmid: number) => Promise<Machine>): SnapshotFacet {
+export function createSnapshotFacet(
+  environment: Environment,
+  { find, checkSpec }: { find: (vmid: number) => Promise<Machine>; checkSpec: (spec: MachineSpec) => Promise<void> },
+): SnapshotFacet {
   /** Its layer is merged into another where one child is left, and waits, out of sight, where there are several. */
   async function deleteSnapshot(ctx: DriverContext, machine: Machine, name: string): Promise<void> {
     const store = await readSnapshots(machine.spec);
@@ -42,7 +45,10 @@ export function createSnapshotFacet(environment: Environment, find: (vmid: numbe
 
   return {
     take: (ctx, options) => change(ctx, options.vmid, 'taken', (machine) => takeSnapshot(environment, ctx, machine, options)),
-    rollback: (ctx, { vmid, name }) => change(ctx, vmid, 'restored', (machine) => rollBack(environment, ctx, machine, name)),
+    async rollback(ctx, { vmid, name, spec }) {
+      if (spec) await checkSpec(spec);
+      await change(ctx, vmid, 'restored', (machine) => rollBack(environment, ctx, machine, { name, then: spec }));
+    },
     delete: (ctx, { vmid, name }) => change(ctx, vmid, 'deleted', (machine) => deleteSnapshot(ctx, machine, name)),
     async list(_ctx, { vmid }) {
       return toSnapshots(await readSnapshots((await find(vmid)).spec));

@@ -28,6 +28,11 @@ export function capabilitiesOf(facts: HostFacts): Capabilities {
     pause: true,
     reset: true,
     suspend: true,
+    crashPause: {
+      allowed: false,
+      reason:
+        "VirtualBox is not told when a guest's kernel panics: the guest stands, or starts itself anew, and VirtualBox calls it running.",
+    },
     // Disks on SATA.
     hotplug: ['disks', 'cdrom', 'linkUp'],
     hardware: hardwareSupport(interpreter ? 'interpreter' : 'hardware'),

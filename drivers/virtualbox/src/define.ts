@@ -114,20 +114,30 @@ async function redefine(parts: Parts, ctx: DriverContext, known: KnownMachine, s
   const before = known.spec;
   await refuseDiskChanges(known, spec);
   const made: string[] = [];
-  const apply = async (wanted: MachineSpec, signal?: AbortSignal): Promise<void> => {
-    await writeFileAtomic(specPath(wanted.directory), JSON.stringify(wanted, null, 2));
-    await parts.vbox.run(modifyArgs(wanted), { lanes: [vmLane(wanted.vmid)], ...(signal ? { signal } : {}) });
-    await applyStorage(parts, signal, wanted, made);
-    await alignSecureBoot(parts, signal, wanted);
-  };
   await orUndo(
     parts,
-    () => apply(spec, ctx.signal),
+    () => applySettings(parts, ctx.signal, spec, made),
     async () => {
-      await apply(await withGrownDisks(before));
+      await applySettings(parts, undefined, await withGrownDisks(before), made);
       for (const path of made) await removeImage(parts, spec.vmid, path);
     },
   );
+}
+
+/**
+ * Brings a registered machine that does not run, and has no saved memory, in line with the spec, and puts that on record.
+ * @param made gets the images that it makes
+ */
+export async function applySettings(parts: Parts, signal: AbortSignal | undefined, spec: MachineSpec, made: string[]): Promise<void> {
+  await recordSpec(spec);
+  await parts.vbox.run(modifyArgs(spec), { lanes: [vmLane(spec.vmid)], ...(signal ? { signal } : {}) });
+  await applyStorage(parts, signal, spec, made);
+  await alignSecureBoot(parts, signal, spec);
+}
+
+/** Writes down what the machine is to be. */
+export async function recordSpec(spec: MachineSpec): Promise<void> {
+  await writeFileAtomic(specPath(spec.directory), JSON.stringify(spec, null, 2));
 }
 
 /** Disks that were grown before something failed stay so: they are never cut. */
@@ -185,7 +195,7 @@ async function redefineSaved(parts: Parts, ctx: DriverContext, known: KnownMachi
     });
   }
   await alignNics(parts, ctx.signal, spec);
-  await writeFileAtomic(specPath(spec.directory), JSON.stringify(spec, null, 2));
+  await recordSpec(spec);
 }
 
 /**

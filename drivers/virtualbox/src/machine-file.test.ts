@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 
 import { parseMachine, parseRegistry } from './machine-file.ts';
+import { withoutMedium } from './orphan-media.ts';
 
 const fixture = (name: string): string => readFileSync(new URL(`./fixtures/${name}`, import.meta.url), 'utf8');
 const machine = parseMachine(fixture('nakhoda-100.vbox'));
@@ -13,6 +14,21 @@ test('the registry tells its machines and the global extra data', () => {
     extraData: { 'GUI/Settings/ExpertMode': 'true', 'GUI/SuppressMessages': 'all' },
   });
   assert.deepEqual(parseRegistry('<?xml version="1.0"?><VirtualBox><Global><MachineRegistry/></Global></VirtualBox>').machines, []);
+});
+
+test('an image that an interrupted snapshot left is an orphan, and is taken out of the file alone', () => {
+  // VirtualBox 7.2.22_Debian: VirtualBoxVM killed (SIGKILL) while `snapshot take --live` was under way.
+  const xml = fixture('orphan.vbox');
+  const uuid = '781da605-09d1-4109-9453-d44258ca8d67';
+  const location = `Snapshots/{${uuid}}.vdi`;
+  assert.deepEqual(parseMachine(xml)?.orphans, [{ uuid, location }]);
+  const mended = withoutMedium(xml, uuid);
+  assert.deepEqual({ ...parseMachine(mended), orphans: [] }, { ...parseMachine(xml), orphans: [] });
+  assert.deepEqual([parseMachine(mended)?.orphans, mended.includes(uuid)], [[], false]);
+  assert.deepEqual(machine?.orphans, []);
+  // Linked clones' images are listed in the file of the VM that they grow from, and are in nobody's drive there.
+  for (const clones of ['/data/images/101/disk0.vdi', '../../101/disk0.vdi'])
+    assert.deepEqual(parseMachine(xml.replace(location, clones))?.orphans, []);
 });
 
 test('a machine file tells identity and state', () => {

@@ -1,3 +1,5 @@
+import { isAbsolute } from 'node:path';
+
 import { attribute, child, children, parseXml, plainUuid, text } from './vbox-xml.ts';
 import type { XmlNode } from './vbox-xml.ts';
 
@@ -38,6 +40,16 @@ export interface ObservedNic {
   mac: string;
 }
 
+/**
+ * A differencing image in the machine's own folder that neither the VM nor a snapshot has, and from which nothing grows.
+ * Images elsewhere are linked clones' of the VM: they are listed in its file, and in the drives of others.
+ */
+export interface OrphanMedium {
+  uuid: string;
+  /** Relative to the machine's folder, as VirtualBox writes what lies in it. */
+  location: string;
+}
+
 /** What the driver wants to know of a VM's `.vbox` file. */
 export interface ObservedMachine {
   uuid: string;
@@ -57,6 +69,7 @@ export interface ObservedMachine {
   controllers: { name: string; ports: number; hostIoCache: boolean }[];
   bandwidthGroups: { name: string; bytesPerSecond: number }[];
   attachments: ObservedAttachment[];
+  orphans: OrphanMedium[];
   extraData: Record<string, string>;
 }
 
@@ -108,6 +121,7 @@ export function parseMachine(xml: string): ObservedMachine | null {
       bytesPerSecond: Number(attribute(group, 'maxBytesPerSec')),
     })),
     attachments: controllers.flatMap((controller) => parseAttachments(controller, bases)),
+    orphans: parseOrphans(machine),
     extraData: parseExtraData(machine),
   };
 }
@@ -137,6 +151,27 @@ function parseSnapshot(node: XmlNode, parentUuid: string | null): ObservedSnapsh
     (a, b) => Date.parse(attribute(a, 'timeStamp') ?? '') - Date.parse(attribute(b, 'timeStamp') ?? ''),
   );
   return [snapshot, ...grown.flatMap((inner) => parseSnapshot(inner, uuid))];
+}
+
+function parseOrphans(machine: XmlNode): OrphanMedium[] {
+  const attached = new Set<string>();
+  const collect = (node: XmlNode): void => {
+    for (const device of children(node, 'AttachedDevice')) {
+      const uuid = plainUuid(attribute(child(device, 'Image'), 'uuid'));
+      if (uuid !== null) attached.add(uuid);
+    }
+    for (const inner of Object.values(node)) if (Array.isArray(inner)) for (const one of inner) if (typeof one === 'object') collect(one);
+  };
+  collect(machine);
+  const orphansBelow = (disk: XmlNode): OrphanMedium[] =>
+    children(disk, 'HardDisk').flatMap((difference) => {
+      const uuid = plainUuid(attribute(difference, 'uuid'));
+      const isLeaf = children(difference, 'HardDisk').length === 0;
+      if (!isLeaf || uuid === null || attached.has(uuid)) return orphansBelow(difference);
+      const location = attribute(difference, 'location') ?? '';
+      return isAbsolute(location) || location.split('/').includes('..') ? [] : [{ uuid, location }];
+    });
+  return children(child(child(machine, 'MediaRegistry'), 'HardDisks'), 'HardDisk').flatMap(orphansBelow);
 }
 
 /** From each image's UUID to the location of the image at the bottom of its chain. */

@@ -50,6 +50,19 @@ test('snapshots that clones need are not told, and what grows from them grows fr
   );
 });
 
+test('a parent comes before its children also where the clock was set back between them', () => {
+  const machine = parseMachine(readFileSync(new URL('./fixtures/nakhoda-100.vbox', import.meta.url), 'utf8'));
+  assert.ok(machine);
+  const snapshots = machine.snapshots.map((one) => (one.name === 's2' ? { ...one, takenAt: one.takenAt - 86_400_000 } : one));
+  const names = (list: typeof snapshots) => listSnapshots({ ...machine, snapshots: list }).map(({ name }) => name);
+  assert.deepEqual(names(snapshots), ['s1', 's2', 's3']);
+  assert.deepEqual(names(snapshots.map((one) => (one.name === 's1' ? { ...one, takenAt: one.takenAt + 86_400_000 } : one))), [
+    's1',
+    's2',
+    's3',
+  ]);
+});
+
 test('a description loses only what XML cannot hold', () => {
   const text = 'Sebelum "percobaan":\n\t<tags>, \\ and $HOME\n終わり 🚢';
   assert.equal(safeDescription(text), text);

@@ -64,10 +64,11 @@ export function hasMemory(machine: ObservedMachine, snapshot: ObservedSnapshot):
 
 /** The tree as the contract tells it: oldest first, and a parent always before its children. */
 export function listSnapshots(machine: ObservedMachine): Snapshot[] {
-  const { snapshots, currentSnapshotUuid } = visibleSnapshots(machine);
+  const visible = visibleSnapshots(machine);
+  const { snapshots, currentSnapshotUuid } = visible;
   const names = new Map(snapshots.map((snapshot) => [snapshot.uuid, snapshot.name]));
-  return [...snapshots]
-    .sort((a, b) => a.takenAt - b.takenAt)
+  return snapshots
+    .toSorted((a, b) => notBeforeParent(visible, a) - notBeforeParent(visible, b))
     .map((snapshot) => ({
       name: snapshot.name,
       parent: snapshot.parentUuid === null ? null : (names.get(snapshot.parentUuid) ?? null),
@@ -76,6 +77,18 @@ export function listSnapshots(machine: ObservedMachine): Snapshot[] {
       memory: hasMemory(machine, snapshot),
       current: snapshot.uuid === currentSnapshotUuid,
     }));
+}
+
+/** When a snapshot was taken; where the host's clock was set back since its parent was, not before that. Milliseconds since 1970. */
+function notBeforeParent({ snapshots }: SnapshotTree, snapshot: ObservedSnapshot): number {
+  const above = new Set<ObservedSnapshot>();
+  let one: ObservedSnapshot | undefined = snapshot;
+  while (one && !above.has(one)) {
+    above.add(one);
+    const parent: string | null = one.parentUuid;
+    one = snapshots.find(({ uuid }) => uuid === parent);
+  }
+  return Math.max(...[...above].map(({ takenAt }) => takenAt));
 }
 
 /** A description as VirtualBox can keep it: its XML has no room for control characters but tab and newline. */

@@ -3,12 +3,16 @@ import { isAlive, waitFor } from '@nakhoda/host';
 import { matchesName, NakhodaError, SnapshotName } from '@nakhoda/schema';
 import type { Snapshot } from '@nakhoda/schema';
 
+import { capabilitiesOf } from './capabilities.ts';
 import { clearRun } from './clear-run.ts';
+import { applySettings, needGoodSpec, recordSpec } from './define.ts';
 import { saveTreesOf } from './linked-tree.ts';
 import type { ObservedMachine, ObservedSnapshot } from './machine-file.ts';
 import type { KnownMachine } from './machines.ts';
 import { foreignGrowth } from './media-tree.ts';
+import { removeOrphans } from './orphan-media.ts';
 import type { Parts } from './parts.ts';
+import { orphanedMs, ServiceWatch } from './service-process.ts';
 import { disksOnlyKey, hasMemory, isHiddenSnapshot, listSnapshots, safeDescription } from './snapshot-plan.ts';
 import { start } from './start.ts';
 import { powerOff } from './stop.ts';
@@ -22,6 +26,7 @@ export function createSnapshots(parts: Parts): SnapshotFacet {
   const oneAtATime = async (vmid: number, work: () => Promise<void>): Promise<void> => {
     await parts.settled;
     await parts.operations.run([vmLane(vmid)], async () => {
+      await removeOrphans(parts, await parts.machines.need(vmid));
       try {
         await work();
       } finally {
@@ -88,6 +93,8 @@ async function take(parts: Parts, ctx: DriverContext, options: TakeOptions): Pro
     });
   }
   const description = `--description=${safeDescription(options.description)}`;
+  const service = serviceOf(parts);
+  await service.goneForMs();
   try {
     await manage(parts, ctx, machine, [
       'snapshot',
@@ -99,7 +106,7 @@ async function take(parts: Parts, ctx: DriverContext, options: TakeOptions): Pro
     ]);
     if (runs && !options.memory) await markDisksOnly(parts, ctx, machine.vmid, options.name);
   } catch (error) {
-    await dropHalfTaken(parts, machine, options.name).catch((second: unknown) =>
+    await dropHalfTaken(parts, machine, options.name, service).catch((second: unknown) =>
       parts.log(`dropping a half-taken snapshot: ${String(second)}`),
     );
     throw asSnapshotError(error);
@@ -132,17 +139,40 @@ export async function takeHidden(parts: Parts, ctx: DriverContext, machine: Know
   });
 }
 
-/** VirtualBox goes on with a snapshot after the program that asked for it was ended, so it is waited for, and removed. */
-export async function dropHalfTaken(parts: Parts, machine: KnownMachine, name: string): Promise<void> {
-  await waitFor(async () => !/Snapshotting/.test((await parts.machines.log(machine)).state ?? ''), { timeoutMs: 60_000 });
+function serviceOf({ env }: Parts): ServiceWatch {
+  return new ServiceWatch(env['VBOX_USER_HOME'] ?? '');
+}
+
+/**
+ * VirtualBox goes on with a snapshot after the program that asked for it was ended, so it is waited for, and removed.
+ * Without its service, or the VM's process, nothing goes on.
+ */
+export async function dropHalfTaken(
+  parts: Parts,
+  machine: KnownMachine,
+  name: string,
+  service: ServiceWatch = serviceOf(parts),
+): Promise<void> {
+  const isOver = async (): Promise<boolean> => {
+    if (!/Snapshotting/.test((await parts.machines.log(machine)).state ?? '')) return true;
+    const { status } = await parts.machines.view(machine);
+    return status.pid === undefined || (await service.goneForMs()) > orphanedMs;
+  };
+  await waitFor(isOver, { timeoutMs: 60_000, pollMs: 100 });
   const now = await parts.machines.need(machine.vmid);
   const half = now.observed?.snapshots.find((snapshot) => snapshot.name === name);
   if (half) await manage(parts, null, now, ['snapshot', now.uuid, 'delete', half.uuid]);
+  await removeOrphans(parts, await parts.machines.need(machine.vmid));
 }
 
 type PointOptions = Parameters<SnapshotFacet['rollback']>[1];
 
-async function rollback(parts: Parts, ctx: DriverContext, { vmid, name }: PointOptions): Promise<void> {
+/**
+ * VirtualBox brings the settings of the snapshot's day back with it. With `spec`, which are the same, the driver's
+ * record follows; where no memory is in the way, what is not so is made so.
+ */
+async function rollback(parts: Parts, ctx: DriverContext, { vmid, name, spec }: PointOptions): Promise<void> {
+  if (spec) needGoodSpec(spec, capabilitiesOf(parts.hostFacts()));
   const machine = await parts.machines.need(vmid);
   const snapshot = needSnapshot(machine, name);
   const memory = hasMemory(observed(machine), snapshot);
@@ -152,11 +182,24 @@ async function rollback(parts: Parts, ctx: DriverContext, { vmid, name }: PointO
   await clearRun(parts, machine, run);
   try {
     await manage(parts, ctx, machine, ['snapshot', machine.uuid, 'restore', snapshot.uuid]);
-    if (snapshot.memory && !memory) await manage(parts, ctx, machine, ['discardstate', machine.uuid]);
   } catch (error) {
     throw asSnapshotError(error);
   }
-  if (memory) await start(parts, ctx, vmid);
+  try {
+    if (spec) await recordSpec(spec);
+    if (snapshot.memory && !memory) await manage(parts, ctx, machine, ['discardstate', machine.uuid]);
+    if (spec && !memory) await applySettings(parts, ctx.signal, spec, []);
+    if (memory) await start(parts, ctx, vmid);
+  } catch (error) {
+    throw asRestored(asSnapshotError(error));
+  }
+}
+
+/** The disks, and the settings, are the snapshot's, and only what comes after that went wrong. */
+function asRestored(error: unknown): unknown {
+  if (!(error instanceof NakhodaError)) return error;
+  const { code, message, hint, details } = error;
+  return new NakhodaError(code, { message, hint, details: { ...details, restored: true }, cause: error });
 }
 
 async function remove(parts: Parts, ctx: DriverContext, { vmid, name }: PointOptions): Promise<void> {

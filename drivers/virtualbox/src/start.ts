@@ -14,11 +14,13 @@ import { startDisplay } from './display.ts';
 import { extraDataSteps, frontEndCommand, globalSettingSteps, modeExtraData } from './front-end.ts';
 import { needExecution, xvfbProgram } from './host-facts.ts';
 import type { KnownMachine } from './machines.ts';
+import { removeOrphans } from './orphan-media.ts';
 import type { Parts } from './parts.ts';
 import { runPaths } from './run-paths.ts';
 import { writeRunFile } from './run-record.ts';
 import type { RunRecord } from './run-record.ts';
 import { findServiceComplaint } from './service-log.ts';
+import { orphanedMs, ServiceWatch } from './service-process.ts';
 import { flushExtraData } from './storage-plan.ts';
 import { mediaLane, vmLane } from './vboxmanage.ts';
 
@@ -39,6 +41,7 @@ export async function start(parts: Parts, ctx: DriverContext, vmid: number): Pro
   if (left !== null && !(await waitForExit(left, { timeoutMs: 10_000, signal: ctx.signal }))) await terminate(left, { graceMs: 2000 });
   await clearRun(parts, machine, run);
 
+  await removeOrphans(parts, machine);
   try {
     await needReadable(machine.spec.cdrom);
     await needReadable(machine.spec.cloudInit ?? null);
@@ -133,6 +136,7 @@ async function prepare(parts: Parts, ctx: DriverContext, machine: KnownMachine):
 
 /** Null as soon as the guest runs; otherwise why it does not: VirtualBox's words, or '' when the machine's log has none. */
 async function untilRunning(parts: Parts, ctx: DriverContext, machine: KnownMachine, process: ProcessRef): Promise<string | null> {
+  const service = new ServiceWatch(parts.env['VBOX_USER_HOME'] ?? '');
   const outcome = await waitFor(
     async () => {
       const alive = isAlive(process);
@@ -141,7 +145,7 @@ async function untilRunning(parts: Parts, ctx: DriverContext, machine: KnownMach
         if (log.powerUpFailure !== null) return { failure: log.powerUpFailure.startsWith('vrc=') ? '' : log.powerUpFailure };
         if (alive && (log.state === 'Running' || log.state === 'Paused')) return { failure: null };
       }
-      if (alive) return null;
+      if (alive) return (await service.goneForMs()) < orphanedMs ? null : { failure: serviceGone };
       const printed = await readFile(runPaths(machine.spec.runtimeDirectory).frontEndLog, 'utf8').catch(() => '');
       return { failure: printed.trim().slice(-1000) };
     },
@@ -149,6 +153,8 @@ async function untilRunning(parts: Parts, ctx: DriverContext, machine: KnownMach
   );
   return outcome === null ? `The guest did not run within ${startTimeoutMs / 1000} s.` : outcome.failure;
 }
+
+const serviceGone = 'its service (VBoxSVC) ended while the VM was being started. Try again: it starts again by itself.';
 
 function startError(vmid: number, words: string, logPath: string): NakhodaError {
   return new NakhodaError('vm.start-failed', {

@@ -19,6 +19,7 @@ const interpreter: Capabilities = {
   pause: true,
   reset: true,
   suspend: true,
+  crashPause: { allowed: true },
   hotplug: [],
   hardware: support,
   maxCores: 1,

@@ -103,6 +103,8 @@ export interface MachineStatus {
   /** When the present run began; ISO 8601. */
   startedAt?: string;
   currentSnapshot?: string;
+  /** True for a crashed VM whose process holds its guest still, as it was when it could not go on. */
+  standing?: boolean;
   /** True for a stopped VM whose memory lies on disk: `start` goes on from there. */
   suspended?: boolean;
   /** What the hypervisor has otherwise than was defined, one sentence each, because somebody used its own tools. Absent when nothing. */
@@ -184,6 +186,7 @@ export interface Driver {
   readonly pause?: PauseFacet;
   /** The reset button of a running or paused VM: the guest starts anew in the same process, and runs. */
   readonly reset?: (ctx: DriverContext, options: { vmid: number }) => Promise<void>;
+  readonly crashes?: CrashFacet;
   readonly suspend?: SuspendFacet;
   readonly hotplug?: HotplugFacet;
   readonly snapshots?: SnapshotFacet;
@@ -202,6 +205,15 @@ export interface PauseFacet {
   pause(ctx: DriverContext, options: { vmid: number }): Promise<void>;
   /** @throws NakhodaError `vm.wrong-state` when it is neither paused nor running */
   resume(ctx: DriverContext, options: { vmid: number }): Promise<void>;
+}
+
+/** Guests that cannot go on, such as one whose kernel panicked, in a process that is there still. */
+export interface CrashFacet {
+  /**
+   * A `standing` VM counts as `paused` from now on, with its reason, and can be looked at as any paused one, until it is
+   * reset, resumed or stopped. Idempotent. @throws NakhodaError `vm.wrong-state` where nothing stands that could be kept
+   */
+  hold(ctx: DriverContext, options: { vmid: number }): Promise<void>;
 }
 
 /** Memory kept on disk while the VM is stopped; `start` goes on from there, once. */
@@ -256,8 +268,14 @@ export interface SnapshotFacet {
   /**
    * The VM as it was. A snapshot with memory leaves it running from that instant; one without
    * leaves it stopped. What happened since the last snapshot is lost.
+   *
+   * With `spec`, which is what the machine was when the snapshot was taken, the VM's definition becomes that one, also
+   * where it has other disks than now: images that it has not stay where they are. Without it the definition stays, and
+   * must fit. A failure leaves the former definition with the former disks; or, where `details.restored` of its error is
+   * true, `spec` with the snapshot's disks, of a VM that does not run.
+   * @throws NakhodaError `snapshot.not-found`, `snapshot.failed`, `vm.spec-invalid`
    */
-  rollback(ctx: DriverContext, options: { vmid: number; name: string }): Promise<void>;
+  rollback(ctx: DriverContext, options: { vmid: number; name: string; spec?: MachineSpec }): Promise<void>;
   /** Its children move up to its parent where the hypervisor can do that, else `snapshot.has-children`. */
   delete(ctx: DriverContext, options: { vmid: number; name: string }): Promise<void>;
 }

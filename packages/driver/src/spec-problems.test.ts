@@ -19,6 +19,7 @@ const capabilities: Capabilities = {
   pause: true,
   reset: true,
   suspend: false,
+  crashPause: { allowed: true },
   hotplug: [],
   hardware: fixedHardware,
   maxCores: 4,

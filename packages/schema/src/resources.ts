@@ -145,10 +145,21 @@ export const Snapshot = Type.Object(
     disks: Type.Optional(
       Type.Array(Type.String(), { description: 'slots of the disks that are part of it; where it is absent, all may be' }),
     ),
+    changes: Type.Optional(
+      Type.Array(Type.String(), { description: 'fields of the VM that a rollback would change; absent where they were not kept with it' }),
+    ),
   },
   closed,
 );
 export type Snapshot = Type.Static<typeof Snapshot>;
+
+/** The result of a rollback's task. */
+export interface RollbackResult {
+  /** What went back: `running` is what it was before, `wanted` what it is now. */
+  changes: PendingChange[];
+  /** File names of images in the VM's folder that it does not have any more. */
+  unused: string[];
+}
 
 export const Lease = Type.Object(
   {
@@ -216,6 +227,7 @@ export const Capabilities = Type.Object(
     pause: Type.Boolean(),
     reset: Type.Boolean(),
     suspend: Type.Boolean({ description: 'suspend to disk' }),
+    crashPause: Verdict,
     hotplug: Type.Array(Type.String(), {
       description: 'what a running VM takes without a restart: disks, nics, cdrom, linkUp, diskSize, memoryMiB, cores',
     }),

@@ -1,8 +1,9 @@
 import { Type } from 'typebox';
 
-export const crashPolicies = ['leave', 'restart'] as const;
+export const crashPolicies = ['leave', 'restart', 'pause'] as const;
 export const CrashPolicy = Type.Enum(crashPolicies, {
-  description: 'after a crash: leave it as it is, to be looked at, or restart it, after longer and longer pauses',
+  description:
+    'after a crash: leave it as the hypervisor leaves it, restart it, after longer and longer pauses, or pause: keep a guest whose kernel panicked for a look',
 });
 export type CrashPolicy = (typeof crashPolicies)[number];
 

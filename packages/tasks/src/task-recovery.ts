@@ -5,6 +5,7 @@ import { hasSameSteps, toTask } from './live-task.ts';
 import type { LiveTask } from './live-task.ts';
 import { interruptedError, notFoundError, stuckError, toTaskError, unknownKindError } from './task-errors.ts';
 import type { AnyTaskKind } from './task-kind.ts';
+import { endTime } from './task-run.ts';
 import type { TaskRunner } from './task-runner.ts';
 import type { TaskStore } from './task-store.ts';
 
@@ -35,7 +36,7 @@ export function createTaskRecovery(options: {
   for (const { id, locks, state } of left) if (state === 'queued') runner.locks.request(id, locks, () => void launchQueued(id));
 
   const end = (record: TaskRecord, state: 'failed' | 'stuck', error: TaskError): void => {
-    Object.assign(record, { state, error, endedAt: runner.now() } satisfies Partial<TaskRecord>);
+    Object.assign(record, { state, error, endedAt: endTime(record, runner.now()) } satisfies Partial<TaskRecord>);
     runner.save(record);
   };
 

@@ -3,7 +3,15 @@ import { describe, it } from 'node:test';
 
 import { NakhodaError } from '@nakhoda/schema';
 
+import { endTime } from './task-run.ts';
 import { openEngine, sampleKind, tracingStep, user } from './testing/open-engine.ts';
+
+it('what ends after the clock was set back has not ended before it began', () => {
+  const [earlier, later] = ['2026-01-01T00:00:00.000Z', '2026-01-01T01:00:00.000Z'];
+  assert.equal(endTime({ startedAt: earlier }, later), later);
+  assert.equal(endTime({ startedAt: later }, earlier), later);
+  assert.equal(endTime({ startedAt: null }, earlier), earlier);
+});
 
 describe('a task', () => {
   it('does its steps in order, with a row before and after each, and tells its result', async () => {

@@ -73,7 +73,7 @@ async function succeed(task: LiveTask, env: RunEnvironment): Promise<void> {
   }
   record.state = 'succeeded';
   record.progress = 1;
-  record.endedAt = env.now();
+  record.endedAt = endTime(record, env.now());
   env.save(task);
 }
 
@@ -105,7 +105,7 @@ export async function runUndo(task: LiveTask, env: RunEnvironment, outcome: Task
       tell(task, env, stuck.message, error);
       record.state = 'stuck';
       record.error = toTaskError(stuck);
-      record.endedAt = env.now();
+      record.endedAt = endTime(record, env.now());
       env.save(task);
       return;
     }
@@ -113,7 +113,7 @@ export async function runUndo(task: LiveTask, env: RunEnvironment, outcome: Task
     env.save(task);
   }
   record.state = outcome.code === 'task.cancelled' ? 'cancelled' : 'failed';
-  record.endedAt = env.now();
+  record.endedAt = endTime(record, env.now());
   env.save(task);
 }
 
@@ -184,6 +184,14 @@ function progressAt(task: LiveTask, index: number, fraction: number): number {
   return total === 0 ? 0 : Math.min(1, (sum(weights.slice(0, index)) + (weights[index] ?? 0) * fraction) / total);
 }
 
+/**
+ * When something ended; ISO 8601. The host's clock may have been set back since it began: then it took no time, rather
+ * than less than none.
+ */
+export function endTime({ startedAt }: { startedAt?: string | null }, now: string): string {
+  return startedAt !== undefined && startedAt !== null && Date.parse(startedAt) > Date.parse(now) ? startedAt : now;
+}
+
 function begin(entry: TaskStep, state: 'running' | 'undoing', env: RunEnvironment): void {
   entry.state = state;
   if (state === 'running') entry.startedAt = env.now();
@@ -192,7 +200,7 @@ function begin(entry: TaskStep, state: 'running' | 'undoing', env: RunEnvironmen
 
 function end(entry: TaskStep, state: 'done' | 'failed' | 'undone', env: RunEnvironment): void {
   entry.state = state;
-  entry.endedAt = env.now();
+  entry.endedAt = endTime(entry, env.now());
 }
 
 function tell(task: LiveTask, env: RunEnvironment, message: string, error: unknown): void {

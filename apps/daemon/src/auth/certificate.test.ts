@@ -41,6 +41,14 @@ test('it is renewed in its last 30 days', () =>
     assert.notEqual((await ensureCertificate({ folder, now: at(29) })).fingerprint, made.fingerprint);
   }));
 
+test('one that was made while the clock was ahead is made anew, for browsers refuse it', () =>
+  withFolder(async (folder) => {
+    const made = await ensureCertificate({ folder, now: new Date(Date.now() + 400 * dayMs) });
+    const again = await ensureCertificate({ folder });
+    assert.notEqual(again.fingerprint, made.fingerprint);
+    assert.ok(Date.parse(new X509Certificate(again.cert).validFrom) <= Date.now());
+  }));
+
 test('half of one, as a crash leaves it, is replaced', () =>
   withFolder(async (folder) => {
     const made = await ensureCertificate({ folder });

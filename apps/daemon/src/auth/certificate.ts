@@ -30,7 +30,7 @@ export interface CertificateOptions {
 }
 
 /**
- * The certificate in the folder, or a new self-signed one when there is none or ours ends within 30 days.
+ * The certificate in the folder, or a new self-signed one when there is none, or ours ends within 30 days or is not valid yet.
  * Somebody else's certificate is used as it is; `setup.failed` when it cannot be.
  */
 export async function ensureCertificate({ folder, now = new Date() }: CertificateOptions): Promise<ServerCertificate> {
@@ -81,7 +81,10 @@ function isOurs(certificate: X509Certificate): boolean {
 
 function mustRenew(cert: string, now: Date): boolean {
   const parsed = new X509Certificate(cert);
-  return isOurs(parsed) && new Date(parsed.validTo).getTime() - now.getTime() < renewBeforeDays * dayMs;
+  const isEnding = new Date(parsed.validTo).getTime() - now.getTime() < renewBeforeDays * dayMs;
+  // It was made while the host's clock was ahead, and browsers refuse it.
+  const isEarly = new Date(parsed.validFrom).getTime() > now.getTime();
+  return isOurs(parsed) && (isEnding || isEarly);
 }
 
 async function makeCertificate(now: Date): Promise<ServerCertificate> {

@@ -13,6 +13,8 @@ const idleMs = 8 * 3_600_000;
 const absoluteMs = 7 * 24 * 3_600_000;
 /** How stale a session's record may get: writing it on every request would wear the disk for nothing. */
 const touchMs = 60_000;
+/** How far the host's clock may be set back without ending the sessions, as time servers do now and then. */
+const setBackMs = 5 * 60_000;
 const mostSessions = 1000;
 const tokenPrefix = 'nkh_';
 
@@ -143,7 +145,9 @@ function openSession(secret: string, record: SessionRecord): OpenSession {
   };
 }
 
+/** One from the future was opened while the host's clock was wrong: nobody knows how old it is. */
 function isAlive(record: SessionRecord, time: number): boolean {
+  if (Math.max(record.createdAt, record.lastSeenAt) - time > setBackMs) return false;
   return time - record.lastSeenAt < idleMs && time - record.createdAt < absoluteMs;
 }
 

@@ -5,6 +5,7 @@ import { requireSnapshots } from '../sagas/snapshot.ts';
 import { requireState } from '../sagas/vm-steps.ts';
 import type { Services } from '../services/context.ts';
 import { quietContext } from '../services/hypervisors.ts';
+import { planRollbackTo, withChanges } from '../services/rollbacks.ts';
 import { refuseClonedSnapshot } from '../services/templates.ts';
 import { userOf } from './user-of.ts';
 
@@ -18,10 +19,11 @@ export function snapshotHandlers(services: Services): SnapshotHandlers {
     requireSnapshots(services, vmid);
     return { vmid, name };
   };
-  /** All snapshots. @throws NakhodaError `snapshot.not-found`, before a task is made */
-  const requireSnapshot = async (vmid: number, name: string, snapshot: string): Promise<Snapshot[]> => {
+  /** It, and all there are. @throws NakhodaError `snapshot.not-found`, before a task is made */
+  const requireSnapshot = async (vmid: number, name: string, snapshot: string): Promise<{ found: Snapshot; present: Snapshot[] }> => {
     const present = await requireSnapshots(services, vmid).list(quietContext(log), { vmid });
-    if (present.some((one) => one.name === snapshot)) return present;
+    const found = present.find((one) => one.name === snapshot);
+    if (found) return { found, present };
     throw new NakhodaError('snapshot.not-found', {
       message: `${name} has no snapshot called ${snapshot}.`,
       hint:
@@ -49,18 +51,21 @@ export function snapshotHandlers(services: Services): SnapshotHandlers {
 
     'snapshot.list': async ({ params }) => {
       const { vmid } = target(params.vm);
-      return requireSnapshots(services, vmid).list(quietContext(log), { vmid });
+      const snapshots = await requireSnapshots(services, vmid).list(quietContext(log), { vmid });
+      return withChanges(services, inventory.resolve(params.vm), snapshots);
     },
 
     'snapshot.rollback': async (request) => {
       const { vmid, name } = target(request.params.vm);
-      await requireSnapshot(vmid, name, request.params.name);
+      const { found } = await requireSnapshot(vmid, name, request.params.name);
+      // A task that holds the VM may leave it otherwise, so then the task alone asks.
+      if (!engine.isLocked(`vm/${vmid}`)) await planRollbackTo(services, inventory.resolve(request.params.vm), found);
       return engine.start('snapshot.rollback', { vmid, name, snapshot: request.params.name }, userOf(request));
     },
 
     'snapshot.delete': async (request) => {
       const { vmid, name } = target(request.params.vm);
-      const present = await requireSnapshot(vmid, name, request.params.name);
+      const { present } = await requireSnapshot(vmid, name, request.params.name);
       refuseClonedSnapshot(inventory.resolve(request.params.vm), request.params.name, present, inventory.records());
       return engine.start('snapshot.delete', { vmid, name, snapshot: request.params.name }, userOf(request));
     },

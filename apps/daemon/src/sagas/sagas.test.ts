@@ -12,7 +12,8 @@ import type { VmRecord } from '../services/vm-record.ts';
 import { exampleDisk, exampleRecord } from '../testing/example-vm.ts';
 import { openTestCore, type TestCore } from '../testing/test-core.ts';
 import { networkCreateSaga, networkDeleteSaga } from './network.ts';
-import { snapshotDeleteSaga, snapshotRollbackSaga, snapshotTakeSaga } from './snapshot.ts';
+import { snapshotRollbackSaga } from './snapshot-rollback.ts';
+import { snapshotDeleteSaga, snapshotTakeSaga } from './snapshot.ts';
 import { vmCloneSaga } from './vm-clone.ts';
 import { vmCreateSaga } from './vm-create.ts';
 import { type VmOrder, vmOrderSaga } from './vm-order.ts';
@@ -48,6 +49,8 @@ type Prepare =
   | 'suspended'
   | 'pending'
   | 'snapshot'
+  | 'snapshot and changes'
+  | 'disk snapshot and changes'
   | 'second'
   | 'second running';
 
@@ -71,6 +74,7 @@ const withNic = {
   attachments: { net0: { kind: 'none' as const }, net1: { kind: 'none' as const } },
 };
 const both = { ...withNic, spec: { ...withNic.spec, disks: withDisk.spec.disks } };
+const changed = { ...both, spec: { ...both.spec, memoryMiB: 256, notes: 'later' } };
 const grown = { ...record, spec: { ...record.spec, disks: record.spec.disks.map((disk) => ({ ...disk, sizeGiB: 2 })) } };
 
 const clone = {
@@ -102,6 +106,14 @@ async function prepare(core: TestCore, level: Prepare): Promise<void> {
   if (level === 'paused') await run('vm.pause', target);
   if (level === 'suspended') await run('vm.suspend', target);
   if (level === 'pending') await run('vm.set', { ...target, before: record, after: larger });
+  if (level === 'disk snapshot and changes') {
+    await run('snapshot.take', { ...target, snapshot: 'first', description: '', memory: false });
+    await run('vm.set', { ...target, before: record, after: changed });
+  }
+  if (level === 'snapshot and changes') {
+    await run('snapshot.take', { ...target, snapshot: 'first', description: '', memory: true });
+    await run('vm.set', { ...target, before: record, after: changed });
+  }
   if (level === 'snapshot') await run('snapshot.take', { ...target, snapshot: 'first', description: '', memory: true });
 }
 
@@ -166,6 +178,18 @@ const cases: Record<string, Case> = {
     make: snapshotRollbackSaga,
     input: { ...target, snapshot: 'first' },
     level: 'snapshot',
+    pointOfNoReturn: 'roll back',
+  },
+  'snapshot.rollback with memory of other hardware': {
+    make: snapshotRollbackSaga,
+    input: { ...target, snapshot: 'first' },
+    level: 'snapshot and changes',
+    pointOfNoReturn: 'roll back',
+  },
+  'snapshot.rollback without memory of other hardware': {
+    make: snapshotRollbackSaga,
+    input: { ...target, snapshot: 'first' },
+    level: 'disk snapshot and changes',
     pointOfNoReturn: 'roll back',
   },
   'snapshot.delete': {

@@ -5,6 +5,8 @@ import type { TaskKind } from '@nakhoda/tasks';
 import type { Services } from '../services/context.ts';
 import { refusePendingDisks } from '../services/snapshot-disks.ts';
 import { refuseClonedSnapshot } from '../services/templates.ts';
+import { dropSnapshotPlans, keepSnapshotPlan } from '../services/snapshot-plans.ts';
+import { runningPlan } from '../services/vm-record.ts';
 import type { VmInput } from './vm-power.ts';
 import { requireRecord, requireState } from './vm-steps.ts';
 
@@ -69,43 +71,22 @@ export function snapshotTakeSaga(services: Services): TaskKind<SnapshotInput & {
           await services.inventory.refresh(vmid);
         },
       },
-    ],
-  };
-}
-
-/** Brings a VM back. What was after the snapshot is gone, so nothing can be undone: after a crash it goes on. */
-export function snapshotRollbackSaga(services: Services): TaskKind<SnapshotInput, object, void> {
-  const { networks, inventory } = services;
-  return {
-    ...common,
-    kind: 'snapshot.rollback',
-    title: ({ name, snapshot }) => `Roll ${name} back to ${snapshot}`,
-    onCrash: 'resume',
-    steps: ({ vmid, snapshot }) => [
       {
-        name: 'connect its NICs to their networks',
+        // Nobody else can have changed it since: the task holds the VM.
+        name: 'keep with it what the VM is made of',
         do: async (ctx) => {
-          const record = requireRecord(services, vmid);
-          requireState(services, record, 'snapshot-rollback');
-          await networks.attach(ctx, record);
+          const present = await requireSnapshots(services, vmid).list(ctx, { vmid });
+          const taken = present.find((other) => other.name === snapshot);
+          if (taken) await keepSnapshotPlan(services.store, taken, runningPlan(requireRecord(services, vmid)));
+          await dropSnapshotPlans(services.store, vmid, present);
         },
-      },
-      {
-        name: 'roll back',
-        weight: 8,
-        cancellable: false,
-        do: async (ctx) => {
-          try {
-            await requireSnapshots(services, vmid).rollback(ctx, { vmid, name: snapshot });
-          } finally {
-            await inventory.refresh(vmid);
-          }
-        },
-      },
-      {
-        name: 'settle its NICs',
-        do: async (ctx) => {
-          if (inventory.state(vmid) === 'stopped') await networks.detach(ctx, requireRecord(services, vmid));
+        undo: async (ctx) => {
+          const present = await requireSnapshots(services, vmid).list(ctx, { vmid });
+          await dropSnapshotPlans(
+            services.store,
+            vmid,
+            present.filter(({ name }) => name !== snapshot),
+          );
         },
       },
     ],
@@ -131,6 +112,11 @@ export function snapshotDeleteSaga(services: Services): TaskKind<SnapshotInput, 
           if (present.some((other) => other.name === snapshot)) await facet.delete(ctx, { vmid, name: snapshot });
           await services.inventory.refresh(vmid);
         },
+      },
+      {
+        name: 'forget what was kept with it',
+        cancellable: false,
+        do: async (ctx) => dropSnapshotPlans(services.store, vmid, await requireSnapshots(services, vmid).list(ctx, { vmid })),
       },
     ],
   };

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { FakeFaults, type FakeCall } from '@nakhoda/driver-fake';
-import { hasEnded, type NetworkSpec, type Task, toNakhodaError } from '@nakhoda/schema';
+import { hasEnded, type NetworkSpec, type RollbackResult, type Task, toNakhodaError } from '@nakhoda/schema';
 import fc from 'fast-check';
 
 import { snapshotHandlers } from '../handlers/snapshot.ts';
@@ -10,6 +10,7 @@ import { vmChangeHandlers } from '../handlers/vm-change.ts';
 import { vmDeviceHandlers } from '../handlers/vm-devices.ts';
 import { vmHandlers } from '../handlers/vm.ts';
 import type { HandlerRequest } from '../http/handlers.ts';
+import { quietContext } from '../services/hypervisors.ts';
 import { planNewVm } from '../services/plans.ts';
 import { imageFile, runningPlan, toMachineSpec, vmKey } from '../services/vm-record.ts';
 import { openTestCore, type TestCore } from '../testing/test-core.ts';
@@ -38,6 +39,7 @@ const order = fc.oneof(
   fc.constantFrom('net0', 'net1').map((slot) => ({ id: 'nic.remove', params: { slot }, body: {} })),
   fc.constantFrom('one', 'two').map((name) => ({ id: 'snapshot.take', params: {}, body: { name } })),
   fc.constantFrom('one', 'two').map((name) => ({ id: 'snapshot.delete', params: { name }, body: {} })),
+  fc.constantFrom('one', 'two').map((name) => ({ id: 'snapshot.rollback', params: { name }, body: {} })),
 );
 type Order = typeof order extends fc.Arbitrary<infer T> ? T : never;
 
@@ -104,7 +106,26 @@ async function agree(core: TestCore): Promise<void> {
     nics: spec.nics.toSorted((a, b) => a.slot.localeCompare(b.slot)),
   });
   assert.deepEqual(actual && bySlot(actual), bySlot(expected), 'the machine');
-  assert.deepEqual(files, running.spec.disks.map(({ volume }) => `${vmid}/${imageFile(volume)}`).sort(), 'the images');
+  // What a rollback left is told by its task.
+  const unused = engine
+    .list()
+    .flatMap(({ kind, result }) => (kind === 'snapshot.rollback' ? ((result as RollbackResult | null)?.unused ?? []) : []));
+  const images = running.spec.disks.map(({ volume }) => imageFile(volume));
+  const left = files.map((file) => file.slice(`${vmid}/`.length)).filter((file) => !images.includes(file));
+  assert.deepEqual(
+    [images.filter((file) => !files.includes(`${vmid}/${file}`)), left.filter((file) => !unused.includes(file))],
+    [[], []],
+    'the images',
+  );
+  const { snapshots } = core.driver;
+  const names = (
+    await snapshots.list(
+      quietContext(() => undefined),
+      { vmid },
+    )
+  ).map(({ name }) => name);
+  const plans = (await store.list('vm-snapshots/')).map(({ key }) => key.split('/').at(-1));
+  assert.deepEqual(new Set(plans), new Set<string | undefined>(names), 'what was kept with the snapshots');
   const isAlive = ['running', 'paused'].includes(inventory.state(vmid));
   const nics = isAlive ? running.spec.nics.map(({ slot }) => `${vmid}/${slot}`) : [];
   assert.deepEqual(core.networkHost.present(), [...nics, 'nk-lab'].sort(), "the host's side of its NICs");

@@ -246,7 +246,7 @@ function withSizesOf(larger: VmPlan, plan: VmPlan): VmPlan {
 }
 
 /** A run goes on that the record tells of. */
-function isAlive({ inventory }: Services, vmid: number): boolean {
+export function isAlive({ inventory }: Services, vmid: number): boolean {
   return !['stopped', 'crashed'].includes(inventory.state(vmid));
 }
 
@@ -283,7 +283,7 @@ export async function requireTemplateChange(
 }
 
 /** NICs that a run keeps while they move to another network, by way of a relay that belongs to one network. */
-function movedTunnels(from: VmPlan, to: VmPlan): string[] {
+export function movedTunnels(from: VmPlan, to: VmPlan): string[] {
   return from.spec.nics
     .filter(({ slot, network }) => to.spec.nics.some((nic) => nic.slot === slot && nic.network !== network))
     .map(({ slot }) => slot)

@@ -3,19 +3,38 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { toNakhodaError } from '@nakhoda/schema';
 
 import type { Services } from './context.ts';
+import { quietContext } from './hypervisors.ts';
 import { type CrashHistory, planRestart } from './restart-plan.ts';
 
-/** Restarts crashed VMs whose crash policy says so. */
+/** Does with crashed VMs what their crash policy says. */
 export interface CrashRestarts {
   /** Looks at every VM; cheap, and harmless to repeat. */
   look(): void;
 }
 
-/** @param signal ends the waiting restarts */
-export function createCrashRestarts(services: Services, signal: AbortSignal): CrashRestarts {
-  const { inventory, engine, log } = services;
+/**
+ * @param signal ends the waiting restarts
+ * @param now milliseconds on a clock that does not jump, whatever becomes of the host's
+ */
+export function createCrashRestarts(services: Services, signal: AbortSignal, now: () => number = () => performance.now()): CrashRestarts {
+  const { inventory, engine, hypervisors, log } = services;
   const histories = new Map<number, CrashHistory>();
   const waiting = new Set<number>();
+
+  /** Of what was killed nothing is left that could be kept: it stays crashed. */
+  const isToBeKept = (vmid: number): boolean => {
+    const crashed = inventory.state(vmid) === 'crashed' && inventory.status(vmid)?.standing === true;
+    return crashed && inventory.byVmid(vmid)?.spec.crashPolicy === 'pause' && !engine.isLocked(`vm/${vmid}`);
+  };
+  const keep = async (vmid: number): Promise<void> => {
+    const record = inventory.byVmid(vmid);
+    if (!record) return;
+    try {
+      await hypervisors.driver(record.spec.hypervisor).crashes?.hold(quietContext(log, signal), { vmid });
+    } finally {
+      await inventory.refresh(vmid);
+    }
+  };
 
   const isDue = (vmid: number): boolean => {
     const record = inventory.byVmid(vmid);
@@ -23,8 +42,9 @@ export function createCrashRestarts(services: Services, signal: AbortSignal): Cr
   };
 
   const restart = async (vmid: number): Promise<void> => {
-    const { at, history } = planRestart(histories.get(vmid) ?? null, Date.now());
-    const pauseMs = at - Date.now();
+    const crashedAt = now();
+    const { at, history } = planRestart(histories.get(vmid) ?? null, crashedAt);
+    const pauseMs = at - crashedAt;
     if (pauseMs > 0) {
       log(`VM ${vmid} crashed; it is restarted in ${Math.round(pauseMs / 1000)} s`);
       await delay(pauseMs, undefined, { signal });
@@ -41,11 +61,13 @@ export function createCrashRestarts(services: Services, signal: AbortSignal): Cr
     look() {
       for (const { spec } of inventory.records()) {
         const { vmid } = spec;
-        if (waiting.has(vmid) || !isDue(vmid)) continue;
+        const act = isToBeKept(vmid) ? keep : isDue(vmid) ? restart : null;
+        if (act === null || waiting.has(vmid)) continue;
         waiting.add(vmid);
-        restart(vmid)
+        act(vmid)
           .catch((error: unknown) => {
-            if (!signal.aborted) log(`restarting VM ${vmid}: ${toNakhodaError(error).message}`);
+            if (!signal.aborted)
+              log(`VM ${vmid} crashed, and could not be ${act === keep ? 'kept' : 'restarted'}: ${toNakhodaError(error).message}`);
           })
           .finally(() => waiting.delete(vmid));
       }

@@ -5,20 +5,20 @@ import type { Capabilities, VmSpec } from '@nakhoda/schema';
 
 import type { Services } from './context.ts';
 import { freshMacBytes, takenMacs } from './mac-addresses.ts';
+import type { DiskFacts } from './device-plans.ts';
 import { localPool, requireValid } from './plans.ts';
+import { snapshotSlots } from './snapshot-plans.ts';
 import { runningPlan, vmFolders, type VmPlan, type VmRecord } from './vm-record.ts';
 
 /** What the planners of disks have to know, observed now. */
-export async function diskFacts(
-  { hypervisors, config }: Services,
-  { spec }: VmRecord,
-): Promise<{ capabilities: Capabilities; files: ReadonlySet<string>; pool: { name: string; totalBytes: number } }> {
+export async function diskFacts({ hypervisors, config, store }: Services, { spec }: VmRecord): Promise<DiskFacts> {
   const { directory } = vmFolders(config.folders, spec.vmid);
   const { totalBytes } = await poolUsage(config.folders.images);
   return {
     capabilities: hypervisors.driver(spec.hypervisor).capabilities(),
     // A folder that is gone has nothing that could be taken for a new disk's image.
     files: new Set(await readdir(directory).catch(() => [])),
+    heldSlots: await snapshotSlots(store, spec.vmid),
     pool: { name: localPool, totalBytes },
   };
 }

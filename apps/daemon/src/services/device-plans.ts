@@ -17,19 +17,24 @@ import { imageFile, type VmRecord } from './vm-record.ts';
 
 type Device = VmDisk | VmNic;
 
+/** What the planners of disks have to know, observed now. */
+export interface DiskFacts {
+  capabilities: Capabilities;
+  /** Names of what is in the VM's folder: an image that was kept is not taken for a new disk's. */
+  files: ReadonlySet<string>;
+  /** Slots of disks that snapshots have, also of those that the VM has not now. */
+  heldSlots?: ReadonlySet<string>;
+  pool: { name: string; totalBytes: number };
+}
+
 /**
  * The spec with a new, empty disk in the next free slot. Pure.
- * @param files names of what is in the VM's folder: an image that was kept is not taken for the new disk's
  * @throws NakhodaError `storage.too-large`, `vm.spec-invalid`
  */
-export function planDiskAdd(
-  record: VmRecord,
-  { sizeGiB, ...options }: DiskAdd,
-  facts: { capabilities: Capabilities; files: ReadonlySet<string>; pool: { name: string; totalBytes: number } },
-): VmSpec {
+export function planDiskAdd(record: VmRecord, { sizeGiB, ...options }: DiskAdd, facts: DiskFacts): VmSpec {
   const { spec, discarded = [] } = record;
   const { diskFormat, hardware } = facts.capabilities;
-  const slot = freeSlot(record, 'disk');
+  const slot = freeSlot(record, 'disk', facts.heldSlots);
   checkDiskSize(sizeGiB * 1024 ** 3, facts.pool);
   const taken = new Set([...facts.files, ...discarded, ...allDisks(record).map(({ volume }) => imageFile(volume))]);
   let number = Number(slot.slice('disk'.length));
@@ -97,13 +102,13 @@ function allDisks({ spec, active }: VmRecord): VmDisk[] {
 }
 
 /** A slot that neither the wanted machine nor the running one has: two devices in one would be taken for each other. */
-function freeSlot(record: VmRecord, kind: 'disk' | 'net'): string {
+function freeSlot(record: VmRecord, kind: 'disk' | 'net', held: ReadonlySet<string> = new Set()): string {
   const nics = [...record.spec.nics, ...(record.active?.spec.nics ?? [])];
-  const taken = new Set((kind === 'disk' ? allDisks(record) : nics).map(({ slot }) => slot));
+  const taken = new Set([...held, ...(kind === 'disk' ? allDisks(record) : nics).map(({ slot }) => slot)]);
   for (let number = 0; number < 10; number += 1) if (!taken.has(`${kind}${number}`)) return `${kind}${number}`;
   const what = kind === 'disk' ? 'disks' : 'NICs';
   throw new NakhodaError('vm.spec-invalid', {
-    message: `${record.spec.name} has ten ${what} already, or its present run has; there is no room for another.`,
+    message: `${record.spec.name} has ten ${what} already, or its present run or its snapshots have; there is no room for another.`,
     hint: 'Remove one that is not needed; one that its run still has goes with its next start.',
   });
 }

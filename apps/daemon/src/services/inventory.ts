@@ -9,6 +9,7 @@ import { type Hypervisors, quietContext } from './hypervisors.ts';
 import { refuseTakenMacs } from './mac-addresses.ts';
 import { pendingChanges } from './pending-changes.ts';
 import { templateRefusal } from './templates.ts';
+import { forgetSnapshotPlans } from './snapshot-plans.ts';
 import { completeRecord, runningPlan, vmKey, vmNameKey, type VmRecord } from './vm-record.ts';
 
 /** Every VM of this node: what is wanted (from the store) and what was observed (from the drivers), held in memory. */
@@ -45,10 +46,16 @@ export function createInventory(options: {
   hypervisors: Hypervisors;
   bus: EventBus;
   log(line: string): void;
+  /** Milliseconds since 1970. */
   now?: () => number;
+  /** Milliseconds on a clock that does not jump. */
+  steadyNow?: () => number;
 }): Inventory {
   const { store, hypervisors, bus } = options;
   const now = options.now ?? Date.now;
+  const steadyNow = options.steadyNow ?? (() => performance.now());
+  /** When each run was seen first, and how long it had lasted then: a jump of the host's clock makes it no longer. */
+  const runs = new Map<number, { startedAt: string; seenAt: number; lasted: number }>();
   const records = new Map<number, VmRecord>();
   const promisedVmids = new Set<number>();
   /** One at a time, so that of two that want one MAC address only one gets it. */
@@ -67,7 +74,8 @@ export function createInventory(options: {
     const state = stateOf(spec.vmid);
     const alive = state === 'running' || state === 'paused' || state === 'stopping';
     const reason = status?.reason ?? (alive ? undefined : whyUnusable(record));
-    const uptimeSeconds = alive && status?.startedAt ? Math.max(0, Math.floor((now() - Date.parse(status.startedAt)) / 1000)) : 0;
+    const run = runs.get(spec.vmid);
+    const uptimeSeconds = alive && run ? Math.floor((run.lasted + steadyNow() - run.seenAt) / 1000) : 0;
     return {
       ...spec,
       cloudInit: shownCloudInit(spec.cloudInit),
@@ -130,6 +138,10 @@ export function createInventory(options: {
   };
 
   const observe = (status: MachineStatus): void => {
+    const { vmid, startedAt } = status;
+    if (startedAt === undefined) runs.delete(vmid);
+    else if (runs.get(vmid)?.startedAt !== startedAt)
+      runs.set(vmid, { startedAt, seenAt: steadyNow(), lasted: Math.max(0, now() - Date.parse(startedAt)) });
     statuses.set(status.vmid, { ...status, observedAt: new Date(now()).toISOString() });
     publish(status.vmid);
   };
@@ -252,13 +264,11 @@ export function createInventory(options: {
         const { name } = (present.value as VmRecord).spec;
         await store.transact({
           if: [],
-          then: [
-            { op: 'delete', key: vmKey(vmid) },
-            { op: 'delete', key: vmNameKey(name) },
-          ],
+          then: [{ op: 'delete', key: vmKey(vmid) }, { op: 'delete', key: vmNameKey(name) }, ...(await forgetSnapshotPlans(store, vmid))],
         });
       }
       statuses.delete(vmid);
+      runs.delete(vmid);
       published.delete(vmid);
       transitions.delete(vmid);
       if (records.delete(vmid)) bus.publish({ type: 'vm-removed', vmid });

@@ -5,8 +5,8 @@ import type { PendingChange, VmSpec } from '@nakhoda/schema';
 import { shownCloudInit } from './cloud-init-settings.ts';
 import type { VmPlan, VmRecord } from './vm-record.ts';
 
-/** Fields that the guest's machine does not have: they are in force at once. */
-const notOfTheMachine = new Set<keyof VmSpec>([
+/** Fields that the guest's machine does not have: they are in force at once, and stay where the machine goes back to a snapshot. */
+export const notOfTheMachine: ReadonlySet<keyof VmSpec> = new Set<keyof VmSpec>([
   ...(['vmid', 'name', 'uuid', 'node', 'hypervisor', 'createdAt'] as const),
   ...([
     'autostart',

@@ -65,8 +65,15 @@ export async function promiseRecord(services: Services, driver: Driver, spec: Vm
   }
 }
 
-/** @throws NakhodaError `vm.spec-invalid` with the first fault that the driver finds */
+/** @throws NakhodaError `vm.spec-invalid` with the first fault that the driver finds; `vm.unsupported` for a crash policy that it has not */
 export function requireValid({ config }: Services, driver: Driver, plan: VmPlan): void {
+  const { crashPause } = driver.capabilities();
+  if (plan.spec.crashPolicy === 'pause' && !crashPause.allowed) {
+    throw new NakhodaError('vm.unsupported', {
+      message: `crashPolicy: ${plan.spec.hypervisor} keeps no guest for a look. ${crashPause.reason ?? ''}`.trim(),
+      hint: 'Choose --crash-policy leave or restart.',
+    });
+  }
   const [problem] = driver.validate(toMachineSpec(plan, config.folders));
   if (!problem) return;
   throw new NakhodaError('vm.spec-invalid', {

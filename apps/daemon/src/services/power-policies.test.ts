@@ -80,6 +80,29 @@ test('a crashed VM is restarted when its policy says so, and only then', async (
   assert.equal(services.engine.list({ target: `vm/${left}` }).length, 2, 'it was made and started, and no more');
 });
 
+test('a guest that panics is kept for a look when its policy says so; one that was killed cannot be', async () => {
+  await using core = await openTestCore();
+  const { services, driver } = core;
+  const { inventory, engine } = services;
+  const kept = await make(core, 'kept', { crashPolicy: 'pause' });
+  const left = await make(core, 'left', {});
+  const killed = await make(core, 'killed', { crashPolicy: 'pause' });
+  const run = async (kind: string, vmid: number): Promise<string> =>
+    (await engine.wait((await engine.start(kind, { vmid, name: 'vm' }, { user: 'test' })).id)).state;
+  for (const vmid of [kept, left, killed]) assert.equal(await run('vm.start', vmid), 'succeeded');
+  await core.begin();
+  driver.crash(killed);
+  for (const vmid of [left, kept]) driver.panic(vmid);
+  assert.ok(await waitFor(() => inventory.state(kept) === 'paused', { timeoutMs: 5000, pollMs: 5 }), inventory.state(kept));
+  const settled = () => [left, killed].every((vmid) => inventory.state(vmid) === 'crashed');
+  assert.ok(await waitFor(settled, { timeoutMs: 5000, pollMs: 5 }));
+  assert.match(inventory.view(inventory.byVmid(kept)!).stateReason ?? '', /panicked/u);
+  assert.equal(engine.list({ target: `vm/${kept}` }).length, 2, 'no task was needed for it');
+  assert.equal(await run('vm.reset', kept), 'succeeded');
+  assert.equal(inventory.state(kept), 'running');
+  assert.equal(inventory.view(inventory.byVmid(kept)!).stateReason, undefined);
+});
+
 test('a running VM is changed at its next start; a protected one is not destroyed', async () => {
   const faults = new FakeFaults();
   await using core = await openTestCore({ faults });

@@ -2,7 +2,7 @@
 export interface CrashHistory {
   /** Restarts since the VM last ran for long enough. */
   restarts: number;
-  /** When the last restart was ordered; milliseconds since 1970. */
+  /** When the last restart was ordered; milliseconds, on a clock that does not jump. */
   lastRestartAt: number;
 }
 
@@ -15,7 +15,7 @@ const goodRunMs = 10 * 60_000;
 /**
  * When a crashed VM is to be restarted: at once the first time, then after longer and longer pauses. Pure.
  * @param history null when it has not been restarted since the daemon began
- * @param crashedAt when the crash was seen; milliseconds since 1970
+ * @param crashedAt when the crash was seen; milliseconds, on the same clock
  * @returns the time of the restart, and the history that it leaves
  */
 export function planRestart(history: CrashHistory | null, crashedAt: number): { at: number; history: CrashHistory } {

@@ -87,17 +87,18 @@ function hardwareOf(spec: VmSpec): ReturnType<typeof defaultHardware> {
 
 /** A record as the store has it, with what an earlier version did not know yet filled in by its defaults. Pure. */
 export function completeRecord(stored: VmRecord, capabilities: Capabilities): VmRecord {
-  const complete = <Plan extends VmPlan>(plan: Plan): Plan => {
-    const { hardware } = capabilities;
-    const spec = {
-      ...defaultHardware(hardware),
-      ...defaultOptions,
-      ...plan.spec,
-      disks: plan.spec.disks.map((disk) => ({ ...defaultDisk(hardware), ...disk })),
-      nics: plan.spec.nics.map((nic) => ({ ...defaultNic(hardware), ...nic })),
-    };
-    return { ...plan, spec };
-  };
   const { active, ...wanted } = stored;
-  return { ...complete(wanted), ...(active ? { active: complete(active) } : {}) };
+  return { ...completePlan(wanted, capabilities), ...(active ? { active: completePlan(active, capabilities) } : {}) };
+}
+
+/** A plan as the store has it, likewise filled in. Pure. */
+export function completePlan<Plan extends VmPlan>(plan: Plan, { hardware }: Capabilities): Plan {
+  const spec = {
+    ...defaultHardware(hardware),
+    ...defaultOptions,
+    ...plan.spec,
+    disks: plan.spec.disks.map((disk) => ({ ...defaultDisk(hardware), ...disk })),
+    nics: plan.spec.nics.map((nic) => ({ ...defaultNic(hardware), ...nic })),
+  };
+  return { ...plan, spec };
 }

@@ -42,6 +42,7 @@ export const exampleCapabilities: Capabilities = {
   pause: true,
   reset: true,
   suspend: false,
+  crashPause: { allowed: true },
   hotplug: [],
   hardware: fixedHardware,
   maxCores: 8,

@@ -25,6 +25,12 @@ export interface JobInfo {
   'error'?: string;
 }
 
+/** A guest's drive. `io-status` tells why requests of a device that stops the guest have failed. */
+export interface BlockInfo {
+  'qdev'?: string;
+  'io-status'?: 'ok' | 'failed' | 'nospace';
+}
+
 /** A block device's node and, level by level, what is below it. */
 export interface BlockStats {
   'qdev'?: string;
@@ -85,6 +91,7 @@ export interface QmpCommands {
   'blockdev-add': { arguments: Record<string, unknown>; result: None };
   'blockdev-del': { arguments: { 'node-name': string }; result: None };
   'query-named-block-nodes': { arguments: { flat: boolean }; result: { 'node-name'?: string }[] };
+  'query-block': { arguments: None; result: BlockInfo[] };
   'query-blockstats': { arguments: None; result: BlockStats[] };
   'block-commit': {
     arguments: { 'job-id': string; 'device': string; 'top-node': string; 'base-node': string; 'auto-dismiss': boolean };

@@ -17,6 +17,8 @@ export class HardwareBench implements AsyncDisposable {
   spec: MachineSpec;
   /** What the test made, and the driver therefore leaves. */
   readonly foreign: string[] = [];
+  /** What the test did to the folders, and is undone before they are removed. */
+  readonly undo = new AsyncDisposableStack();
 
   private constructor(qemu: RealQemu, driver: Driver, spec: MachineSpec) {
     this.qemu = qemu;
@@ -112,6 +114,7 @@ export class HardwareBench implements AsyncDisposable {
       for (const path of this.foreign) await rm(path, { recursive: true, force: true });
       assert.deepEqual(await this.qemu.leftovers(), []);
     } finally {
+      await this.undo.disposeAsync();
       await this.qemu.dispose();
     }
   }

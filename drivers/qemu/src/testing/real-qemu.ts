@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import type { Driver } from '@nakhoda/driver';
-import { type ContractHarness, machineSpec } from '@nakhoda/driver/contract';
+import { type ContractHarness, machineSpec, testContext } from '@nakhoda/driver/contract';
 import { findTinyIso, processArgv } from '@nakhoda/host';
 
 import { createQemuDriver, type QemuDriverOptions } from '../driver.ts';
@@ -60,6 +60,12 @@ export async function makeRealQemu(options: Partial<QemuDriverOptions> = {}): Pr
       const found = await pids(id);
       assert.equal(found.length, 1, `VM ${id} has ${found.length} processes`);
       for (const pid of found) process.kill(pid, 'SIGKILL');
+    },
+    async panicGuest(driver, id) {
+      // Out of memory, which it is told to take for its end.
+      const argv = ['sh', '-c', 'echo 2 > /proc/sys/vm/panic_on_oom; (tail /dev/zero </dev/null >/dev/null 2>&1 &)'];
+      const ctx = testContext();
+      await driver.guest?.exec(ctx, { vmid: id, argv, timeoutSeconds: 20, onStdout: () => undefined, onStderr: () => undefined });
     },
     async leftovers() {
       const files = await readdir(folder, { recursive: true, withFileTypes: true });

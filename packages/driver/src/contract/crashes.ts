@@ -5,6 +5,7 @@ import { waitFor } from '@nakhoda/host';
 
 import type { Bench } from './bench.ts';
 import { EventLog } from './event-log.ts';
+import { heldCrash } from './held-crash.ts';
 import { disksOnly, withMemory } from './live-snapshots.ts';
 import { SerialLog } from './serial-log.ts';
 
@@ -75,6 +76,7 @@ export async function crashes(t: TestContext, bench: Bench): Promise<void> {
     await bench.expectState('running', 'after rollback');
     await bench.running();
     assert.equal(await bench.output(['cat', '/run/memory']), 'before');
-    await bench.powerOff();
   });
+  await heldCrash(t, bench);
+  await bench.promise(t, 'and leaves it stopped', call, () => bench.powerOff());
 }

@@ -28,6 +28,8 @@ export async function declaration(t: TestContext, bench: Bench): Promise<void> {
     assert.equal(driver.pause !== undefined, capabilities.pause, 'pause');
     assert.equal(driver.reset !== undefined, capabilities.reset, 'reset');
     assert.equal(driver.suspend !== undefined, capabilities.suspend, 'suspend');
+    assert.equal(driver.crashes !== undefined, capabilities.crashPause.allowed, 'crashes');
+    assert.ok(capabilities.crashPause.allowed || capabilities.crashPause.reason, 'crashes have no reason');
     assert.equal(driver.hotplug !== undefined, capabilities.hotplug.length > 0, 'hotplug');
     assert.equal(driver.serial !== undefined, capabilities.serial, 'serial');
     assert.equal(driver.guest !== undefined, capabilities.guest !== null, 'guest');

@@ -29,6 +29,8 @@ export interface ContractHarness {
   spec(overrides?: Partial<MachineSpec>): Promise<MachineSpec> | MachineSpec;
   /** Ends the VM's process with SIGKILL behind the driver's back. Works while no driver is open, too. */
   killMachine(vmid: number): Promise<void>;
+  /** Makes the kernel of a running guest panic. Needed where the driver keeps such guests for a look. */
+  panicGuest?(driver: Driver, vmid: number): Promise<void>;
   /** Everything of these VMs that is still on the host, one line each: files, processes, registrations, sockets. */
   leftovers(): Promise<string[]>;
   /** Removes the test's own folders. */
