@@ -12,6 +12,7 @@ import { findFirmware } from './firmware-images.ts';
 import { createGuestFacet, createSerialFacet } from './guest.ts';
 import { createKeyboardFacet } from './keyboard.ts';
 import { mostProcessors } from './hardware/cpu.ts';
+import { memoryDriver } from './hardware/memory.ts';
 import { hardwareSupport } from './hardware-support.ts';
 import { askQemu, type HostHardware, lookAtHost, type QemuLists } from './host-hardware.ts';
 import { createHotplugFacet } from './hotplug.ts';
@@ -19,6 +20,7 @@ import { createImageTool } from './images.ts';
 import { powerOff, startMachine, stopMachine } from './lifecycle.ts';
 import { findMachineRecords, readBootRecord } from './machine-record.ts';
 import { Machine } from './machine.ts';
+import { baseMemoryOf } from './snapshot-tree.ts';
 import { createPauseFacet, createReset } from './power.ts';
 import { decideExecution, probeQemu } from './probe.ts';
 import { createScreenFacet, createVncFacet } from './screen.ts';
@@ -84,7 +86,11 @@ export function createQemuDriver(options: QemuDriverOptions): Driver {
     reset: true,
     suspend: true,
     // Under TCG processors come, but do not go: see plan-change.ts.
-    hotplug: ['disks', 'nics', 'cdrom', 'linkUp', 'diskSize', 'diskLimits', ...(host.accelerator === 'kvm' ? ['cores'] : [])],
+    hotplug: [
+      ...['disks', 'nics', 'cdrom', 'linkUp', 'diskSize', 'diskLimits'],
+      ...(host.devices.has(memoryDriver) ? ['memoryMiB'] : []),
+      ...(host.accelerator === 'kvm' ? ['cores'] : []),
+    ],
     hardware: hardwareSupport(host),
     maxCores: Math.min(mostProcessors, Math.max(availableParallelism() * 4, 4)),
     minMemoryMiB: 16,
@@ -289,6 +295,7 @@ async function startOrGoOn(environment: Environment, ctx: DriverContext, machine
   if (!suspended) return startMachine(environment, ctx, machine);
   await refuseMisfit(environment, machine, suspended);
   await startMachine(environment, ctx, machine, {
+    baseMemoryMiB: baseMemoryOf(suspended.hardware, machine.spec),
     load: (qmp) => loadSuspended(ctx, machine, suspended, qmp),
     // On record before the guest runs: from then on its disks are not those of the memory any more.
     loaded: () => machine.setSuspended(null),

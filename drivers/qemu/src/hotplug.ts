@@ -17,6 +17,7 @@ import { checkTap } from './lifecycle.ts';
 import { writeMachineRecord } from './machine-record.ts';
 import type { Machine } from './machine.ts';
 import { applyStep, type ChangeStep, inOrderOf, planChange } from './plan-change.ts';
+import { setMemory } from './memory.ts';
 import { setProcessors } from './processors.ts';
 import type { QmpClient } from './qmp/qmp-client.ts';
 import { readSnapshots } from './snapshot-store.ts';
@@ -45,7 +46,7 @@ export function createHotplugFacet(
         const change: Change = { environment, ctx, machine, qmp };
         const layered = layeredSlots(await readSnapshots(machine.spec));
         const translated = machine.boot?.kind === 'run' && machine.boot.execution.mode === 'tcg';
-        const plan = planChange(machine.spec, spec, { layered, translated });
+        const plan = planChange(machine.spec, spec, { layered, translated, baseMemoryMiB: machine.baseMemoryMiB });
         const pending = [...plan.pending];
         for (const step of plan.steps) {
           ctx.signal.throwIfAborted();
@@ -117,6 +118,8 @@ async function take(change: Change, step: ChangeStep): Promise<void> {
       return changeCd(change, step.path);
     case 'set-cores':
       return setProcessors(qmp, step.cores, release(change));
+    case 'set-memory':
+      return setMemory(qmp, step.memoryMiB - machine.baseMemoryMiB, release(change));
   }
 }
 

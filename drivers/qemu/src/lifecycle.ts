@@ -27,6 +27,8 @@ const powerButtonPeriodMs = 5_000;
 
 /** The state of a guest that QEMU is to go on from. */
 export interface Incoming {
+  /** MiB that the guest was powered on with: its state fits no other. */
+  baseMemoryMiB: number;
   /** Loads it into the QEMU that waits for it. */
   load: (qmp: QmpClient) => Promise<void>;
   /** Called when it is loaded, before the guest's processors run; from then on a QEMU that a killed daemon leaves goes on. */
@@ -58,12 +60,14 @@ export async function startMachine(
     await environment.confinement.prepare(spec);
     const execution = await environment.execution();
     const accelerator = execution.mode === 'kvm' ? 'kvm' : 'tcg';
+    const baseMemoryMiB = incoming?.baseMemoryMiB ?? spec.memoryMiB;
     const argv = commandLine(spec, {
       program: environment.system,
       machineType: machine.record.machineType,
       accelerator,
       firmware: environment.firmware(spec),
       chain,
+      baseMemoryMiB,
       incoming: incoming !== null,
     });
     ctx.signal.throwIfAborted();
@@ -76,6 +80,7 @@ export async function startMachine(
       ...launched,
       ...(tpm ? { tpm } : {}),
       argv,
+      baseMemoryMiB,
       execution,
       startedAt: new Date().toISOString(),
       begun: false,

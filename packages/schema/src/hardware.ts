@@ -81,6 +81,11 @@ export const VmHardware = {
     maximum: 16_777_216,
     description: 'MiB that it may be shrunk to when memory is scarce, 0 for no ballooning',
   }),
+  memoryMaxMiB: Type.Integer({
+    minimum: 0,
+    maximum: 16_777_216,
+    description: 'MiB that it may be given while it runs, 0 for no more than it was started with',
+  }),
   machine: MachineName,
   firmware: FirmwareName,
   secureBoot: Type.Boolean({ description: 'UEFI boots signed code only' }),

@@ -7,6 +7,7 @@ import { diskBuses, machineNames, nicModels } from '@nakhoda/schema';
 import { commandLine } from '../command-line.ts';
 import { cpuArgument, processorRoom, smpArgument } from './cpu.ts';
 import { diskParts } from './disks.ts';
+import { memoryArgument, memoryRoom } from './memory.ts';
 
 const nic = { slot: 'net0', mac: '52:54:00:00:00:65', attachment: { kind: 'none' }, ...defaultNic(fixedHardware) } as const;
 const spec: MachineSpec = {
@@ -155,13 +156,26 @@ test('the other devices', () => {
   ]);
 });
 
+test('room for memory: none by default, whole blocks of the guest for what may come', () => {
+  assert.deepEqual(
+    [0, 100, 256, 257, 384, 385].map((memoryMaxMiB) => memoryRoom({ memoryMaxMiB, baseMiB: 256 })),
+    [0, 0, 0, 128, 128, 256],
+  );
+  assert.equal(memoryArgument({ memoryMaxMiB: 0, baseMiB: 256, machine: 'q35' }), 'size=256M');
+  assert.deepEqual(added({ memoryMaxMiB: 1000 }), [
+    'size=256M,maxmem=1024M',
+    '{"qom-type":"memory-backend-ram","id":"memory0","size":805306368}',
+    '{"driver":"virtio-mem-pci","id":"memory0-device","bus":"pcie.0","addr":"0xe","memdev":"memory0","block-size":4194304,"requested-size":0}',
+  ]);
+});
+
 test('no two devices stand in one place, whatever a VM has', () => {
   for (const machine of machineNames) {
     for (const bus of diskBuses) {
       const slots = Array.from({ length: bus === 'ide' ? 2 : 10 }, (_, number) => number);
       const full = line({
         machine,
-        ...{ display: 'std', balloonMiB: 16, watchdog: 'reset', audio: true, serialPorts: 2 },
+        ...{ display: 'std', balloonMiB: 16, memoryMaxMiB: 512, watchdog: 'reset', audio: true, serialPorts: 2 },
         disks: bus === 'ide' && machine === 'q35' ? [] : slots.map((n) => disk({ slot: `disk${n}`, path: `/d/${n}`, bus })),
         nics: slots.map((n) => ({ ...nic, slot: `net${n}` })),
         hostDevices: machine === 'q35' ? ['usb:046d:c52b', 'pci:0000:01:00.0', 'pci:0000:02:00.0'] : ['usb:046d:c52b'],
