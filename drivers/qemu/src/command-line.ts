@@ -24,6 +24,8 @@ export interface BootPlan {
   chain?: (slot: string) => readonly ChainImage[];
   /** MiB that it is powered on with, where that is not all that the spec says: the rest comes with the guest's state. */
   baseMemoryMiB?: number;
+  /** The host's node of each USB device, by its name in the spec. */
+  usbNodes?: Readonly<Record<string, string>>;
   /** Whether the guest's state will be loaded before its processors run. */
   incoming?: boolean;
 }
@@ -90,6 +92,6 @@ export function commandLine(spec: MachineSpec, plan: BootPlan): string[] {
     ...toArguments(cloudInitParts(spec)),
     ...spec.disks.flatMap((disk) => toArguments(diskParts(spec, disk, chain(disk.slot)))),
     ...spec.nics.flatMap((nic) => toArguments(nicParts(spec, nic))),
-    ...hostDevices(spec),
+    ...hostDevices(spec, plan.usbNodes ?? {}),
   ];
 }

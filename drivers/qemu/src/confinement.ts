@@ -15,6 +15,7 @@ import {
 } from '@nakhoda/host';
 import { NakhodaError } from '@nakhoda/schema';
 
+import { type HostDevicePlan, noHostDevices } from './host-devices.ts';
 import { machinePaths, ownFiles } from './machine-paths.ts';
 
 export interface ConfinementOptions {
@@ -42,7 +43,11 @@ export interface Confinement {
   /** Gives folders and files to those who need them. Idempotent; also for what an earlier version left as root's. */
   prepare(spec: MachineSpec): Promise<void>;
   /** How QEMU is to be started. */
-  plan(spec: MachineSpec, argv: readonly string[], options: { kvm: boolean; cgroups: readonly string[] }): Promise<LaunchPlan>;
+  plan(
+    spec: MachineSpec,
+    argv: readonly string[],
+    options: { kvm: boolean; cgroups: readonly string[]; host?: HostDevicePlan },
+  ): Promise<LaunchPlan>;
   /** Gives a file or socket that the daemon made for a VM's QEMU the owner and mode that QEMU needs. */
   handOver(spec: MachineSpec, path: string): Promise<void>;
   /** Takes the sockets that QEMU listens on away from it, before the guest runs: it can put nothing else in their place. */
@@ -83,9 +88,10 @@ export function createConfinement(options: ConfinementOptions): Confinement {
       if (spec.cdrom !== null) await allowOthers(spec.cdrom, 0o044);
     },
 
-    async plan(spec, argv, { kvm, cgroups }) {
+    async plan(spec, argv, { kvm, cgroups, host = noHostDevices }) {
       const own = await identity(spec);
-      const plan = { exitPath: machinePaths(spec).qemuExit, cgroups, argv };
+      const locked = host.lockedBytes === null ? {} : { lockedBytes: host.lockedBytes };
+      const plan = { exitPath: machinePaths(spec).qemuExit, cgroups, argv, ...locked };
       if (!own) return { ...plan, identity: null, view: null };
       const shown = [...options.mediaFolders, ...options.programFolders, ...programFolder(options.program)];
       const isShown = (path: string): boolean => shown.some((folder) => path.startsWith(`${folder}/`));
@@ -93,10 +99,11 @@ export function createConfinement(options: ConfinementOptions): Confinement {
       const view = planView(
         {
           lend: await pairs([spec.directory, spec.runtimeDirectory, ...outsideDisks(spec)]),
-          show: await pairs([...shown, ...discs]),
-          devices: ['/dev/net/tun', '/dev/userfaultfd', ...(kvm ? ['/dev/kvm'] : [])],
+          show: await pairs([...shown, ...discs, ...host.folders]),
+          // Nodes of its own, that are gone with the view: nothing has to be given back.
+          devices: ['/dev/net/tun', '/dev/userfaultfd', ...(kvm ? ['/dev/kvm'] : []), ...host.nodes],
         },
-        await readSystemFacts(),
+        await readSystemFacts(host.nodes),
       );
       return { ...plan, identity: own, view, userfaultfd: options.userfaultfd };
     },

@@ -14,6 +14,7 @@ import { createKeyboardFacet } from './keyboard.ts';
 import { mostProcessors } from './hardware/cpu.ts';
 import { memoryDriver } from './hardware/memory.ts';
 import { hardwareSupport } from './hardware-support.ts';
+import { vfioNode } from './host-device-facts.ts';
 import { askQemu, type HostHardware, lookAtHost, type QemuLists } from './host-hardware.ts';
 import { createHotplugFacet } from './hotplug.ts';
 import { createImageTool } from './images.ts';
@@ -62,17 +63,16 @@ export interface QemuDriverOptions {
 export function createQemuDriver(options: QemuDriverOptions): Driver {
   const events = new EventHub();
   const machines = new Map<number, Machine>();
-  const environment = createEnvironment(options);
-  const isolated = options.isolate !== false && process.getuid?.() === 0;
+  const environment = createEnvironment(options, machines);
   const qemuLists = new Map<string, Promise<QemuLists>>();
-  let host: HostHardware = { accelerator: 'tcg', devices: new Set(), cpuModels: [], ...lookAtHost({ isolated }) };
+  let host: HostHardware = { accelerator: 'tcg', devices: new Set(), cpuModels: [], ...lookAtHost() };
   /** Finds out what VMs can have here. QEMU is asked once for each way to run guests; packages and devices may come and go. */
   const lookAround = async (): Promise<void> => {
     const accelerator = (await environment.execution()).mode === 'kvm' ? 'kvm' : 'tcg';
     const asked = qemuLists.get(accelerator) ?? askQemu(environment.system, accelerator);
     qemuLists.set(accelerator, asked);
     asked.catch(() => qemuLists.delete(accelerator));
-    host = { accelerator, ...(await asked), ...lookAtHost({ isolated }) };
+    host = { accelerator, ...(await asked), ...lookAtHost() };
   };
   const capabilities = (): Capabilities => ({
     snapshots: { live: true, memory: true, deleteWithChildren: true },
@@ -244,7 +244,7 @@ export function createQemuDriver(options: QemuDriverOptions): Driver {
   };
 }
 
-function createEnvironment(options: QemuDriverOptions): Environment {
+function createEnvironment(options: QemuDriverOptions, machines: ReadonlyMap<number, Machine>): Environment {
   const system = options.programs?.system ?? 'qemu-system-x86_64';
   const owner = options.owner ?? networkOwner(options.imagesDirectory);
   const confinement = createConfinement({
@@ -285,9 +285,16 @@ function createEnvironment(options: QemuDriverOptions): Environment {
       });
     },
     handOver: (spec, path) => confinement.handOver(spec, path),
+    usedHostNodes: (vmid) => new Map([...machines.values()].filter((one) => one.spec.vmid !== vmid).flatMap(hostNodesOf)),
     releaseTimeoutMs: options.releaseTimeoutMs ?? 30_000,
     log: options.log ?? (() => undefined),
   };
+}
+
+/** What VFIO shares among all VMs is not among it. */
+function hostNodesOf({ boot, alive, spec }: Machine): [string, string][] {
+  const nodes = alive && boot?.kind === 'run' ? (boot.hostNodes ?? []) : [];
+  return nodes.filter((node) => node !== vfioNode).map((node) => [node, spec.name]);
 }
 
 async function startOrGoOn(environment: Environment, ctx: DriverContext, machine: Machine): Promise<void> {

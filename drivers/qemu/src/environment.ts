@@ -28,6 +28,8 @@ export interface Environment {
   firmware(spec: Pick<MachineSpec, 'firmware' | 'secureBoot'>): FirmwareImages | null;
   /** The one place where a file or socket that the daemon made for a VM's QEMU gets the owner and mode that QEMU needs. */
   handOver(spec: MachineSpec, path: string): Promise<void>;
+  /** Nodes of the host's devices that running VMs other than this one have, with the VM's name. */
+  usedHostNodes(vmid: number): ReadonlyMap<string, string>;
   /** How long a guest may take to let go of a device; one that does not run its kernel never does. */
   readonly releaseTimeoutMs: number;
   readonly log: (line: string) => void;

@@ -19,7 +19,6 @@ const everything: HostHardware = {
   usb: true,
   iommu: true,
   cgroups: true,
-  isolated: false,
 };
 const nothing: HostHardware = {
   accelerator: 'tcg',
@@ -30,7 +29,6 @@ const nothing: HostHardware = {
   usb: false,
   iommu: false,
   cgroups: false,
-  isolated: true,
 };
 
 test('what the host has is declared, with the same defaults everywhere', () => {
@@ -38,7 +36,8 @@ test('what the host has is declared, with the same defaults everywhere', () => {
   assert.deepEqual(wide.cpuModels, ['default', 'x86-64-v2', 'x86-64-v2-AES', 'max', 'host', 'Nehalem']);
   assert.deepEqual(wide.diskBuses, ['virtio', 'scsi', 'sata', 'ide', 'nvme']);
   assert.deepEqual(wide.nicModels, ['virtio', 'e1000', 'e1000e', 'rtl8139', 'vmxnet3', 'pcnet']);
-  for (const field of ['secureBoot', 'tpm', 'audio', 'balloonMiB', 'memoryMaxMiB', 'hostDevices']) assert.ok(wide.fields.includes(field), field);
+  for (const field of ['secureBoot', 'tpm', 'audio', 'balloonMiB', 'memoryMaxMiB', 'hostDevices'])
+    assert.ok(wide.fields.includes(field), field);
   const narrow = hardwareSupport({ ...nothing, devices: new Set(['VGA']) });
   assert.deepEqual(defaultHardware(narrow), defaultHardware(wide));
   assert.deepEqual(defaultDisk(narrow), defaultDisk(wide));

@@ -18,7 +18,8 @@ import { launchQemu } from './launch.ts';
 import { cleanUpRun, killQemu, readHowEnded, readLastWords, removeSockets } from './process.ts';
 import type { QmpClient } from './qmp/qmp-client.ts';
 import { readSnapshots } from './snapshot-store.ts';
-import { checkHostDevices } from './host-devices.ts';
+import { readHostDeviceFacts } from './host-device-facts.ts';
+import { type HostDevicePlan, noHostDevices, planHostDevices } from './host-devices.ts';
 import { endTpm, startTpm } from './tpm.ts';
 
 const qmpTimeoutMs = 30_000;
@@ -56,7 +57,7 @@ export async function startMachine(
     const chain = (slot: string): ChainImage[] => imageChain(store, spec, slot, store.active);
     await checkFiles(spec, chain);
     for (const nic of spec.nics) await checkTap(spec.name, nic);
-    await checkHostDevices(spec);
+    const host = await findHostDevices(environment, spec);
     await environment.confinement.prepare(spec);
     const execution = await environment.execution();
     const accelerator = execution.mode === 'kvm' ? 'kvm' : 'tcg';
@@ -68,19 +69,21 @@ export async function startMachine(
       firmware: environment.firmware(spec),
       chain,
       baseMemoryMiB,
+      usbNodes: host.usb,
       incoming: incoming !== null,
     });
     ctx.signal.throwIfAborted();
 
     await machine.setBoot({ kind: 'launching', at: new Date().toISOString() });
     if (spec.tpm) tpm = await startTpm(environment, spec);
-    const launched = await launchQemu(environment, ctx, spec, { argv, kvm: accelerator === 'kvm' });
+    const launched = await launchQemu(environment, ctx, spec, { argv, kvm: accelerator === 'kvm', host });
     run = {
       kind: 'run',
       ...launched,
       ...(tpm ? { tpm } : {}),
       argv,
       baseMemoryMiB,
+      ...(host.nodes.length > 0 ? { hostNodes: host.nodes } : {}),
       execution,
       startedAt: new Date().toISOString(),
       begun: false,
@@ -122,6 +125,12 @@ export async function startMachine(
 }
 
 const keptCodes = new Set(['vm.start-failed', 'storage.volume-not-found', 'snapshot.failed', 'exec.not-found']);
+
+/** The host is looked at only for those who want something of it. @throws NakhodaError `vm.start-failed` */
+async function findHostDevices(environment: Environment, spec: MachineSpec): Promise<HostDevicePlan> {
+  if (spec.hostDevices.length === 0) return noHostDevices;
+  return planHostDevices(spec, await readHostDeviceFacts(), environment.usedHostNodes(spec.vmid));
+}
 
 /** Backing images are written too, when a snapshot is deleted. */
 async function checkFiles(spec: MachineSpec, chain: (slot: string) => ChainImage[]): Promise<void> {

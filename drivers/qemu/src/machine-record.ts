@@ -32,6 +32,8 @@ export interface RunRecord {
   /** The process that is its TPM, where it has one. */
   tpm?: ProcessRef;
   argv: string[];
+  /** Nodes of the host's devices that it alone has. */
+  hostNodes?: string[];
   /** MiB that it was powered on with; absent in runs of older versions, where it is the whole memory. */
   baseMemoryMiB?: number;
   execution: Execution;

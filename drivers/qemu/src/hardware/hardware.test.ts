@@ -23,9 +23,10 @@ const spec: MachineSpec = {
   cdrom: null,
   nics: [],
 };
+const usbNodes = { 'usb:046d:c52b': '/dev/bus/usb/001/004' };
 const firmware = { code: '/ovmf/code.fd', variables: '/ovmf/vars.fd' };
 const line = (changes: Partial<MachineSpec>): string[] =>
-  commandLine({ ...spec, ...changes }, { program: 'qemu', machineType: 'pc-x-7.2', accelerator: 'tcg', firmware });
+  commandLine({ ...spec, ...changes }, { program: 'qemu', machineType: 'pc-x-7.2', accelerator: 'tcg', firmware, usbNodes });
 /** What is on the command line with the changes, and not without. */
 const added = (changes: Partial<MachineSpec>): string[] => {
   const plain = line({ machine: changes.machine ?? 'q35' });
@@ -151,7 +152,7 @@ test('the other devices', () => {
   assert.deepEqual(added({ hostDevices: ['usb:046d:c52b', 'pci:0000:01:00.0'] }), [
     '{"driver":"pcie-root-port","id":"host0-port","bus":"pcie.0","addr":"0x10","chassis":21}',
     '{"driver":"qemu-xhci","id":"usb0","bus":"pcie.0","addr":"0xb"}',
-    '{"driver":"usb-host","id":"usb0-host0","bus":"usb0.0","vendorid":1133,"productid":50475}',
+    '{"driver":"usb-host","id":"usb0-host0","bus":"usb0.0","hostdevice":"/dev/bus/usb/001/004"}',
     '{"driver":"vfio-pci","id":"host0-device","host":"0000:01:00.0","bus":"host0-port","addr":"0x0"}',
   ]);
 });
