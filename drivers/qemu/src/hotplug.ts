@@ -21,6 +21,7 @@ import { setMemory } from './memory.ts';
 import { setProcessors } from './processors.ts';
 import type { QmpClient } from './qmp/qmp-client.ts';
 import { readSnapshots } from './snapshot-store.ts';
+import { refuseToStarve } from './spare-memory.ts';
 import { deviceIds, type Release, unplug } from './unplug.ts';
 
 interface Change {
@@ -119,6 +120,8 @@ async function take(change: Change, step: ChangeStep): Promise<void> {
     case 'set-cores':
       return setProcessors(qmp, step.cores, release(change));
     case 'set-memory':
+      if (step.memoryMiB < machine.spec.memoryMiB)
+        await refuseToStarve(machine.guest, machine.spec.memoryMiB - step.memoryMiB, change.ctx.signal);
       return setMemory(qmp, step.memoryMiB - machine.baseMemoryMiB, release(change));
   }
 }
