@@ -12,7 +12,7 @@ export function renderVm(vm: Vm): string {
     ['state', stateText(vm)],
     ['execution', vm.execution === undefined ? '' : `${vm.execution.mode}: ${vm.execution.reason}`],
     ['processors', processorText(vm)],
-    ['memory', vm.balloonMiB > 0 ? `${mebibytes(vm.memoryMiB)}, can shrink to ${mebibytes(vm.balloonMiB)}` : mebibytes(vm.memoryMiB)],
+    ['memory', memoryText(vm)],
     ['machine', `${vm.machine}, ${vm.firmware}${vm.secureBoot ? ' with secure boot' : ''}${vm.tpm ? ', TPM 2.0' : ''}`],
     ['display', vm.display === 'none' ? 'none' : `${vm.display}, ${mebibytes(vm.displayMemoryMiB)}`],
     ...vm.disks.map((disk): [string, string] => [disk.slot, diskText(disk)]),
@@ -46,6 +46,12 @@ export function renderVm(vm: Vm): string {
 function stateText(vm: Vm): string {
   const state = vm.suspended ? `${vm.state}, suspended to disk` : vm.state;
   return vm.stateReason === undefined ? state : `${state}: ${vm.stateReason}`;
+}
+
+function memoryText({ memoryMiB, balloonMiB, memoryMaxMiB }: Vm): string {
+  const shrinks = balloonMiB > 0 ? `, can shrink to ${mebibytes(balloonMiB)}` : '';
+  const grows = memoryMaxMiB > 0 ? `, up to ${mebibytes(memoryMaxMiB)} while it runs` : '';
+  return `${mebibytes(memoryMiB)}${shrinks}${grows}`;
 }
 
 function processorText(vm: Vm): string {

@@ -37,7 +37,7 @@ export const fakeCapabilities: Capabilities = {
     maxDisplayMemoryMiB: 256,
     maxSerialPorts: 2,
     fields: [
-      ...['cpuLimit', 'cpuShares', 'balloonMiB', 'secureBoot', 'tpm', 'audio', 'rng', 'bootOrder', 'hostDevices'],
+      ...['cpuLimit', 'cpuShares', 'balloonMiB', 'memoryMaxMiB', 'secureBoot', 'tpm', 'audio', 'rng', 'bootOrder', 'hostDevices'],
       ...['discard', 'ssd', 'iopsLimit', 'mbpsLimit', 'linkUp'],
     ],
     reasons: {},

@@ -7,6 +7,7 @@ import { diskParts, sataControllers } from './hardware/disks.ts';
 import { displayDevices, vncServer } from './hardware/display.ts';
 import { actions, audio, balloon, hostDevices, pciDevices, randomSource, serialPorts, tpm, watchdog } from './hardware/extras.ts';
 import { firmwareGlobals, type FirmwareImages, firmwareMachine, firmwareNodes, variableDisks, variableStore } from './hardware/firmware.ts';
+import { memoryArgument, memoryArguments } from './hardware/memory.ts';
 import { nicParts } from './hardware/nics.ts';
 import { listeningSocket, toArguments } from './hardware/parts.ts';
 import { fixedPlace, ports } from './hardware/placement.ts';
@@ -21,6 +22,10 @@ export interface BootPlan {
   firmware: FirmwareImages | null;
   /** The images of a disk, top first; where it is not given, each disk is the one image of the spec. */
   chain?: (slot: string) => readonly ChainImage[];
+  /** MiB that it is powered on with, where that is not all that the spec says: the rest comes with the guest's state. */
+  baseMemoryMiB?: number;
+  /** The host's node of each USB device, by its name in the spec. */
+  usbNodes?: Readonly<Record<string, string>>;
   /** Whether the guest's state will be loaded before its processors run. */
   incoming?: boolean;
 }
@@ -42,6 +47,7 @@ export function commandLine(spec: MachineSpec, plan: BootPlan): string[] {
   const images = [...spec.disks, ...variableDisks(spec)];
   const chain = (slot: string): readonly ChainImage[] =>
     plan.chain?.(slot) ?? images.filter((one) => one.slot === slot).map(({ path, format }) => ({ layer: 0, path, format }));
+  const memory = { ...spec, baseMiB: plan.baseMemoryMiB ?? spec.memoryMiB };
   const efi = spec.firmware === 'uefi' ? chain(variableStore) : [];
   return [
     plan.program,
@@ -57,7 +63,7 @@ export function commandLine(spec: MachineSpec, plan: BootPlan): string[] {
     ...['-accel', plan.accelerator === 'kvm' ? 'kvm' : 'tcg,thread=multi,tb-size=256'],
     ...['-cpu', cpuArgument(spec.cpuModel)],
     ...['-smp', smpArgument(spec)],
-    ...['-m', `size=${spec.memoryMiB}M`],
+    ...['-m', memoryArgument(memory)],
     ...['-rtc', 'base=utc'],
     ...['-display', 'none', '-vga', 'none'],
     ...vncServer(spec),
@@ -76,6 +82,7 @@ export function commandLine(spec: MachineSpec, plan: BootPlan): string[] {
       devices: [{ driver: 'virtserialport', id: 'agent-device', chardev: 'agent', name: 'org.qemu.guest_agent.0' }],
     }),
     ...randomSource(spec),
+    ...memoryArguments(memory),
     ...balloon(spec),
     ...watchdog(spec),
     ...audio(spec),
@@ -85,6 +92,6 @@ export function commandLine(spec: MachineSpec, plan: BootPlan): string[] {
     ...toArguments(cloudInitParts(spec)),
     ...spec.disks.flatMap((disk) => toArguments(diskParts(spec, disk, chain(disk.slot)))),
     ...spec.nics.flatMap((nic) => toArguments(nicParts(spec, nic))),
-    ...hostDevices(spec),
+    ...hostDevices(spec, plan.usbNodes ?? {}),
   ];
 }

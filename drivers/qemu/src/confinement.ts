@@ -15,6 +15,7 @@ import {
 } from '@nakhoda/host';
 import { NakhodaError } from '@nakhoda/schema';
 
+import { type HostDevicePlan, noHostDevices } from './host-devices.ts';
 import { machinePaths, ownFiles } from './machine-paths.ts';
 
 export interface ConfinementOptions {
@@ -51,7 +52,11 @@ export interface Confinement {
   /** Gives folders and files to those who need them. Idempotent; also for what an earlier version left as root's. */
   prepare(spec: MachineSpec): Promise<void>;
   /** How QEMU is to be started. */
-  plan(spec: MachineSpec, argv: readonly string[], options: { kvm: boolean; cgroups: readonly string[] }): Promise<LaunchPlan>;
+  plan(
+    spec: MachineSpec,
+    argv: readonly string[],
+    options: { kvm: boolean; cgroups: readonly string[]; host?: HostDevicePlan },
+  ): Promise<LaunchPlan>;
   /** Gives a file or socket that the daemon made for a VM's QEMU the owner and mode that QEMU needs. */
   handOver(spec: MachineSpec, path: string): Promise<void>;
   /** Takes an image from the VMs that read it: it is root's, and nobody may write to it. A QEMU that has it open keeps it. */
@@ -105,9 +110,10 @@ export function createConfinement(options: ConfinementOptions): Confinement {
       if (spec.cdrom !== null) await allowOthers(spec.cdrom, 0o044);
     },
 
-    async plan(spec, argv, { kvm, cgroups }) {
+    async plan(spec, argv, { kvm, cgroups, host = noHostDevices }) {
       const own = await identity(spec);
-      const plan = { exitPath: machinePaths(spec).qemuExit, cgroups, argv };
+      const locked = host.lockedBytes === null ? {} : { lockedBytes: host.lockedBytes };
+      const plan = { exitPath: machinePaths(spec).qemuExit, cgroups, argv, ...locked };
       if (!own) return { ...plan, identity: null, view: null };
       const shown = [...options.mediaFolders, ...options.programFolders, ...programFolder(options.program)];
       const isShown = (path: string): boolean => shown.some((folder) => path.startsWith(`${folder}/`));
@@ -115,10 +121,11 @@ export function createConfinement(options: ConfinementOptions): Confinement {
       const view = planView(
         {
           lend: await pairs([spec.directory, spec.runtimeDirectory, ...outsideDisks(spec)]),
-          show: await pairs([...shown, ...discs, ...basesOf(spec.vmid)]),
-          devices: ['/dev/net/tun', '/dev/userfaultfd', ...(kvm ? ['/dev/kvm'] : [])],
+          show: await pairs([...shown, ...discs, ...basesOf(spec.vmid), ...host.folders]),
+          // Nodes of its own, that are gone with the view: nothing has to be given back.
+          devices: ['/dev/net/tun', '/dev/userfaultfd', ...(kvm ? ['/dev/kvm'] : []), ...host.nodes],
         },
-        await readSystemFacts(),
+        await readSystemFacts(host.nodes),
       );
       return { ...plan, identity: own, view, userfaultfd: options.userfaultfd };
     },

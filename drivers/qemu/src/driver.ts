@@ -14,7 +14,9 @@ import { createGuestFacet, createSerialFacet } from './guest.ts';
 import { createKeyboardFacet } from './keyboard.ts';
 import { mostProcessors } from './hardware/cpu.ts';
 import { imageDisks } from './hardware/firmware.ts';
+import { memoryDriver } from './hardware/memory.ts';
 import { hardwareSupport } from './hardware-support.ts';
+import { vfioNode } from './host-device-facts.ts';
 import { askQemu, type HostHardware, lookAtHost, type QemuLists } from './host-hardware.ts';
 import { createHotplugFacet } from './hotplug.ts';
 import { createImageTool, heldError } from './images.ts';
@@ -23,6 +25,7 @@ import { powerOff, startMachine, stopMachine } from './lifecycle.ts';
 import { findMachineRecords, neededImages, readBootRecord } from './machine-record.ts';
 import { Machine } from './machine.ts';
 import { createCrashFacet, createPauseFacet, createReset } from './power.ts';
+import { baseMemoryOf } from './snapshot-tree.ts';
 import { decideExecution, probeQemu } from './probe.ts';
 import { createScreenFacet, createVncFacet } from './screen.ts';
 import { heal, settle } from './snapshot-layers.ts';
@@ -66,17 +69,18 @@ export function createQemuDriver(options: QemuDriverOptions): Driver {
   const isHeld = (path: string): boolean => [...machines.values()].some(({ record }) => neededImages(record).includes(path));
   const basesOf = (vmid: number): string[] =>
     Object.values(machines.get(vmid)?.places.base ?? {}).flatMap((images) => images.map(({ path }) => path));
-  const environment = createEnvironment(options, { isHeld, basesOf });
-  const isolated = options.isolate !== false && process.getuid?.() === 0;
+  const usedHostNodes = (vmid: number): ReadonlyMap<string, string> =>
+    new Map([...machines.values()].filter((one) => one.spec.vmid !== vmid).flatMap(hostNodesOf));
+  const environment = createEnvironment(options, { isHeld, basesOf, usedHostNodes });
   const qemuLists = new Map<string, Promise<QemuLists>>();
-  let host: HostHardware = { accelerator: 'tcg', devices: new Set(), cpuModels: [], ...lookAtHost({ isolated }) };
+  let host: HostHardware = { accelerator: 'tcg', devices: new Set(), cpuModels: [], ...lookAtHost() };
   /** Finds out what VMs can have here. QEMU is asked once for each way to run guests; packages and devices may come and go. */
   const lookAround = async (): Promise<void> => {
     const accelerator = (await environment.execution()).mode === 'kvm' ? 'kvm' : 'tcg';
     const asked = qemuLists.get(accelerator) ?? askQemu(environment.system, accelerator);
     qemuLists.set(accelerator, asked);
     asked.catch(() => qemuLists.delete(accelerator));
-    host = { accelerator, ...(await asked), ...lookAtHost({ isolated }) };
+    host = { accelerator, ...(await asked), ...lookAtHost() };
   };
   const capabilities = (): Capabilities => ({
     snapshots: { live: true, memory: true, deleteWithChildren: true },
@@ -91,7 +95,11 @@ export function createQemuDriver(options: QemuDriverOptions): Driver {
     suspend: true,
     crashPause: { allowed: true },
     // Under TCG processors come, but do not go: see plan-change.ts.
-    hotplug: ['disks', 'nics', 'cdrom', 'linkUp', 'diskSize', 'diskLimits', ...(host.accelerator === 'kvm' ? ['cores'] : [])],
+    hotplug: [
+      ...['disks', 'nics', 'cdrom', 'linkUp', 'diskSize', 'diskLimits'],
+      ...(host.devices.has(memoryDriver) ? ['memoryMiB'] : []),
+      ...(host.accelerator === 'kvm' ? ['cores'] : []),
+    ],
     hardware: hardwareSupport(host),
     maxCores: Math.min(mostProcessors, Math.max(availableParallelism() * 4, 4)),
     minMemoryMiB: 16,
@@ -263,7 +271,7 @@ export function createQemuDriver(options: QemuDriverOptions): Driver {
   };
 }
 
-function createEnvironment(options: QemuDriverOptions, sharing: Sharing): Environment {
+function createEnvironment(options: QemuDriverOptions, sharing: Sharing & Pick<Environment, 'usedHostNodes'>): Environment {
   const system = options.programs?.system ?? 'qemu-system-x86_64';
   const owner = options.owner ?? networkOwner(options.imagesDirectory);
   const confinement = createConfinement({
@@ -306,9 +314,16 @@ function createEnvironment(options: QemuDriverOptions, sharing: Sharing): Enviro
     },
     handOver: (spec, path) => confinement.handOver(spec, path),
     isHeld: sharing.isHeld,
+    usedHostNodes: sharing.usedHostNodes,
     releaseTimeoutMs: options.releaseTimeoutMs ?? 30_000,
     log: options.log ?? (() => undefined),
   };
+}
+
+/** What VFIO shares among all VMs is not among it. */
+function hostNodesOf({ boot, alive, spec }: Machine): [string, string][] {
+  const nodes = alive && boot?.kind === 'run' ? (boot.hostNodes ?? []) : [];
+  return nodes.filter((node) => node !== vfioNode).map((node) => [node, spec.name]);
 }
 
 async function startOrGoOn(environment: Environment, ctx: DriverContext, machine: Machine): Promise<void> {
@@ -316,6 +331,7 @@ async function startOrGoOn(environment: Environment, ctx: DriverContext, machine
   if (!suspended) return startMachine(environment, ctx, machine);
   await refuseMisfit(environment, machine, suspended);
   await startMachine(environment, ctx, machine, {
+    baseMemoryMiB: baseMemoryOf(suspended.hardware, machine.spec),
     load: (qmp) => loadSuspended(ctx, machine, suspended, qmp),
     // On record before the guest runs: from then on its disks are not those of the memory any more.
     loaded: () => machine.setSuspended(null),

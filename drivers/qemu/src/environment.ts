@@ -30,6 +30,8 @@ export interface Environment {
   handOver(spec: MachineSpec, path: string): Promise<void>;
   /** Whether another machine needs the image as it is: a linked clone, or one that is being copied from it. */
   readonly isHeld: (path: string) => boolean;
+  /** Nodes of the host's devices that running VMs other than this one have, with the VM's name. */
+  usedHostNodes(vmid: number): ReadonlyMap<string, string>;
   /** How long a guest may take to let go of a device; one that does not run its kernel never does. */
   readonly releaseTimeoutMs: number;
   readonly log: (line: string) => void;

@@ -11,7 +11,7 @@ const everything: HostHardware = {
   accelerator: 'kvm',
   devices: new Set([
     ...['virtio-scsi-pci', 'ich9-ahci', 'nvme', 'virtio-net-pci', 'e1000', 'e1000e', 'rtl8139', 'vmxnet3', 'pcnet'],
-    ...['VGA', 'virtio-vga', 'qxl-vga', 'virtio-balloon-pci', 'i6300esb', 'tpm-crb', 'ich9-intel-hda'],
+    ...['VGA', 'virtio-vga', 'qxl-vga', 'virtio-balloon-pci', 'virtio-mem-pci', 'i6300esb', 'tpm-crb', 'ich9-intel-hda'],
   ]),
   cpuModels: ['max', 'host', 'base', 'Nehalem'],
   firmware: { plain: images, secure: images },
@@ -19,7 +19,6 @@ const everything: HostHardware = {
   usb: true,
   iommu: true,
   cgroups: true,
-  isolated: false,
 };
 const nothing: HostHardware = {
   accelerator: 'tcg',
@@ -30,7 +29,6 @@ const nothing: HostHardware = {
   usb: false,
   iommu: false,
   cgroups: false,
-  isolated: true,
 };
 
 test('what the host has is declared, with the same defaults everywhere', () => {
@@ -38,7 +36,8 @@ test('what the host has is declared, with the same defaults everywhere', () => {
   assert.deepEqual(wide.cpuModels, ['default', 'x86-64-v2', 'x86-64-v2-AES', 'max', 'host', 'Nehalem']);
   assert.deepEqual(wide.diskBuses, ['virtio', 'scsi', 'sata', 'ide', 'nvme']);
   assert.deepEqual(wide.nicModels, ['virtio', 'e1000', 'e1000e', 'rtl8139', 'vmxnet3', 'pcnet']);
-  for (const field of ['secureBoot', 'tpm', 'audio', 'balloonMiB', 'hostDevices']) assert.ok(wide.fields.includes(field), field);
+  for (const field of ['secureBoot', 'tpm', 'audio', 'balloonMiB', 'memoryMaxMiB', 'hostDevices'])
+    assert.ok(wide.fields.includes(field), field);
   const narrow = hardwareSupport({ ...nothing, devices: new Set(['VGA']) });
   assert.deepEqual(defaultHardware(narrow), defaultHardware(wide));
   assert.deepEqual(defaultDisk(narrow), defaultDisk(wide));
@@ -49,7 +48,7 @@ test('what it lacks is not declared, and the reason is told', () => {
   const { firmwares, fields, watchdogs, displays, cpuModels, reasons } = hardwareSupport(nothing);
   assert.deepEqual([firmwares, watchdogs, displays], [['bios'], ['none'], ['none']]);
   assert.ok(!cpuModels.includes('host'));
-  for (const field of ['secureBoot', 'tpm', 'hostDevices', 'cpuLimit', 'cpuShares']) {
+  for (const field of ['secureBoot', 'tpm', 'hostDevices', 'memoryMaxMiB', 'cpuLimit', 'cpuShares']) {
     assert.ok(!fields.includes(field), field);
     assert.match(reasons[field] ?? '', /\.$/, field);
   }

@@ -2,6 +2,7 @@ import { type HardwareSupport, nicModels } from '@nakhoda/schema';
 
 import { levelModels } from './hardware/cpu.ts';
 import { displayDrivers } from './hardware/display.ts';
+import { memoryDriver } from './hardware/memory.ts';
 import { nicDrivers } from './hardware/nics.ts';
 import type { HostHardware } from './host-hardware.ts';
 
@@ -36,11 +37,12 @@ export function hardwareSupport(host: HostHardware): HardwareSupport {
     fields: [
       ...['rng', 'bootOrder', 'discard', 'ssd', 'iopsLimit', 'mbpsLimit', 'linkUp'],
       ...(devices.has('virtio-balloon-pci') ? ['balloonMiB'] : []),
+      ...(devices.has(memoryDriver) ? ['memoryMaxMiB'] : []),
       ...(firmware.secure ? ['secureBoot'] : []),
       ...(host.tpm && devices.has('tpm-crb') ? ['tpm'] : []),
       ...(devices.has('ich9-intel-hda') ? ['audio'] : []),
       ...(host.cgroups ? ['cpuLimit', 'cpuShares'] : []),
-      ...(!host.isolated && (host.usb || host.iommu) ? ['hostDevices'] : []),
+      ...(host.usb || host.iommu ? ['hostDevices'] : []),
     ],
     reasons: reasons(host),
   };
@@ -57,9 +59,10 @@ function reasons(host: HostHardware): Record<string, string> {
     secureBoot: !host.firmware.secure && 'Secure boot needs the package ovmf, which is not installed (`apt-get install ovmf`).',
     tpm: !host.tpm && 'A TPM needs the package swtpm, which is not installed (`apt-get install swtpm`).',
     hostDevices:
-      !host.usb && !host.iommu
-        ? 'The host has no USB devices and no IOMMU groups, so there is nothing that could be passed through.'
-        : host.isolated && "A VM's QEMU sees nothing of the host, and its devices are not let in yet.",
+      !host.usb &&
+      !host.iommu &&
+      'The host has no USB devices (/dev/bus/usb) and no IOMMU groups, so there is nothing that could be passed through.',
+    memoryMaxMiB: !host.devices.has(memoryDriver) && 'This QEMU has no virtio-mem, by which memory comes and goes while a VM runs.',
     cpuModel:
       host.accelerator === 'tcg'
         ? 'Without KVM there is no processor of the host to give, and others only as far as QEMU can translate their instructions.'

@@ -21,8 +21,6 @@ export interface HostHardware {
   iommu: boolean;
   /** Whether control groups can hold QEMU to limits. */
   cgroups: boolean;
-  /** Whether QEMU sees nothing of the host but what is its VM's. */
-  isolated: boolean;
 }
 
 /** QEMU's answers, which do not change while it is the same program. */
@@ -78,14 +76,13 @@ export function parseLists(output: string): QemuLists {
 }
 
 /** What the host has beside QEMU, looked at anew: packages may have come. Quick. */
-export function lookAtHost({ isolated }: Pick<HostHardware, 'isolated'>): Omit<HostHardware, 'accelerator' | keyof QemuLists> {
+export function lookAtHost(): Omit<HostHardware, 'accelerator' | keyof QemuLists> {
   return {
     firmware: findFirmware(),
     tpm: isInPath('swtpm'),
     usb: hasEntries('/dev/bus/usb'),
     iommu: hasEntries('/sys/kernel/iommu_groups'),
     cgroups: readCgroupFacts().version !== null,
-    isolated,
   };
 }
 

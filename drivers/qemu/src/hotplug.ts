@@ -18,9 +18,11 @@ import { checkTap } from './lifecycle.ts';
 import { writeMachineRecord } from './machine-record.ts';
 import type { Machine } from './machine.ts';
 import { applyStep, type ChangeStep, inOrderOf, planChange } from './plan-change.ts';
+import { setMemory } from './memory.ts';
 import { setProcessors } from './processors.ts';
 import type { QmpClient } from './qmp/qmp-client.ts';
 import { readSnapshots } from './snapshot-store.ts';
+import { refuseToStarve } from './spare-memory.ts';
 import { deviceIds, type Release, unplug } from './unplug.ts';
 
 interface Change {
@@ -46,7 +48,7 @@ export function createHotplugFacet(
         const change: Change = { environment, ctx, machine, qmp };
         const layered = layeredSlots(await readSnapshots(machine.spec));
         const translated = machine.boot?.kind === 'run' && machine.boot.execution.mode === 'tcg';
-        const plan = planChange(machine.spec, spec, { layered, translated });
+        const plan = planChange(machine.spec, spec, { layered, translated, baseMemoryMiB: machine.baseMemoryMiB });
         const pending = [...plan.pending];
         for (const step of plan.steps) {
           ctx.signal.throwIfAborted();
@@ -118,6 +120,10 @@ async function take(change: Change, step: ChangeStep): Promise<void> {
       return changeCd(change, step.path);
     case 'set-cores':
       return setProcessors(qmp, step.cores, release(change));
+    case 'set-memory':
+      if (step.memoryMiB < machine.spec.memoryMiB)
+        await refuseToStarve(machine.guest, machine.spec.memoryMiB - step.memoryMiB, change.ctx.signal);
+      return setMemory(qmp, step.memoryMiB - machine.baseMemoryMiB, release(change));
   }
 }
 

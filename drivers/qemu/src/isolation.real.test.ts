@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 
@@ -18,6 +19,7 @@ import {
 } from '@nakhoda/host';
 
 import { createConfinement } from './confinement.ts';
+import type { HostDevicePlan } from './host-devices.ts';
 import type { RunRecord } from './machine-record.ts';
 import { machinePaths } from './machine-paths.ts';
 import { QmpClient } from './qmp/qmp-client.ts';
@@ -167,6 +169,44 @@ test("a program in the place of QEMU reaches neither another VM's disk nor the d
   assert.match(said, /^done$/m);
   assert.deepEqual(said.match(/^.*: yes$/gm), ['own disk: yes', 'own socket made: yes'], said);
   await remove(driver, spec, other);
+});
+
+test('devices of the host: their nodes and folders are in the view of the one VM, the memory lock is set, the host keeps all', async (t) => {
+  if (!(await isPossible(t))) return;
+  await using qemu = await makeRealQemu();
+  // Whichever there are: neither a USB bus nor VFIO is on every machine.
+  const node = ['/dev/ttyS0', '/dev/loop-control', '/dev/fuse', '/dev/hwrng'].find((path) => existsSync(path));
+  const [address] = await readdir('/sys/bus/pci/devices').catch(() => []);
+  if (node === undefined || address === undefined) {
+    t.skip('This machine has no device that could be lent, or no PCI bus.');
+    return;
+  }
+  const folder = `/sys/bus/pci/devices/${address}`;
+  const spec = await qemu.spec({ cdrom: null });
+  const program = 'qemu-system-x86_64';
+  const confinement = createConfinement({ owner, isolate: true, mediaFolders: [], program, programFolders: [], userfaultfd: false });
+  await confinement.prepare(spec);
+  const place = join(qemu.folder, 'devices');
+  await mkdir(place);
+  const before = await stat(node);
+  const script = `ulimit -l; [ -c ${node} ] && [ -w ${node} ] && echo node; cat ${folder}/vendor; ls /sys/bus/pci/devices; [ -w ${folder}/uevent ] || echo read-only`;
+  const look = async (host?: HostDevicePlan): Promise<string[]> => {
+    const planned = await confinement.plan(spec, ['sh', '-c', script], { kvm: false, cgroups: [], ...(host ? { host } : {}) });
+    const plan = { ...planned, exitPath: join(place, 'exit') };
+    const { supervisor } = await spawnSupervised(plan, { planPath: join(place, 'plan'), logPath: join(place, 'log') });
+    assert.ok(await waitForExit(supervisor, { timeoutMs: 10_000 }));
+    const said = await readFile(join(place, 'log'), 'utf8');
+    await rm(join(place, 'log'));
+    return said.trim().split('\n');
+  };
+  // No more than any user may: to raise it takes a capability that root has not everywhere.
+  const lent = await look({ usb: {}, nodes: [node], folders: [folder], lockedBytes: 4 * 1024 * 1024 });
+  assert.deepEqual(lent, [String(4 * 1024), 'node', (await readFile(`${folder}/vendor`, 'utf8')).trim(), address, 'read-only']);
+  const without = (await look()).join(' ');
+  assert.doesNotMatch(without, /node|^4096 /);
+  assert.match(without, /vendor'?: No such file/);
+  const after = await stat(node);
+  assert.deepEqual([after.uid, after.gid, after.mode], [before.uid, before.gid, before.mode]);
 });
 
 test('how QEMU ended is told, also when no daemon was there', async () => {

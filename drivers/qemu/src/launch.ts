@@ -12,6 +12,7 @@ import {
 import { toNakhodaError } from '@nakhoda/schema';
 
 import type { Environment } from './environment.ts';
+import type { HostDevicePlan } from './host-devices.ts';
 import { exists } from './images.ts';
 import { machinePaths } from './machine-paths.ts';
 import { prepareRun } from './process.ts';
@@ -29,14 +30,14 @@ export async function launchQemu(
   environment: Environment,
   ctx: Pick<DriverContext, 'log'>,
   spec: MachineSpec,
-  options: { argv: readonly string[]; kvm: boolean },
+  options: { argv: readonly string[]; kvm: boolean; host: HostDevicePlan },
 ): Promise<LaunchedQemu> {
-  const { argv, kvm } = options;
+  const { argv, kvm, host } = options;
   const { qemuLog, qemuLaunch } = machinePaths(spec);
   const limits = limitsOf(spec);
   await prepareRun(spec);
   if (await environment.systemd()) {
-    const plan = await environment.confinement.plan(spec, argv, { kvm, cgroups: [] });
+    const plan = await environment.confinement.plan(spec, argv, { kvm, cgroups: [], host });
     const unit = { name: `nakhoda-${environment.owner}-${spec.vmid}`, description: `Nakhoda VM ${spec.name} (${spec.vmid})` };
     try {
       return { ...(await startUnit(plan, { ...unit, limits, logPath: qemuLog, planPath: qemuLaunch })), cgroups: [] };
@@ -48,7 +49,7 @@ export async function launchQemu(
   }
   const cgroups = await putLimits(ctx, limits, { owner: environment.owner, vmid: spec.vmid });
   try {
-    const plan = await environment.confinement.plan(spec, argv, { kvm, cgroups });
+    const plan = await environment.confinement.plan(spec, argv, { kvm, cgroups, host });
     return { ...(await spawnSupervised(plan, { planPath: qemuLaunch, logPath: qemuLog })), cgroups };
   } catch (error) {
     await removeGroups(cgroups);

@@ -18,7 +18,8 @@ import { launchQemu } from './launch.ts';
 import { cleanUpRun, killQemu, readHowEnded, readLastWords, removeSockets } from './process.ts';
 import type { QmpClient } from './qmp/qmp-client.ts';
 import { readSnapshots } from './snapshot-store.ts';
-import { checkHostDevices } from './host-devices.ts';
+import { readHostDeviceFacts } from './host-device-facts.ts';
+import { type HostDevicePlan, noHostDevices, planHostDevices } from './host-devices.ts';
 import { endTpm, startTpm } from './tpm.ts';
 
 const qmpTimeoutMs = 30_000;
@@ -27,6 +28,8 @@ const powerButtonPeriodMs = 5_000;
 
 /** The state of a guest that QEMU is to go on from. */
 export interface Incoming {
+  /** MiB that the guest was powered on with: its state fits no other. */
+  baseMemoryMiB: number;
   /** Loads it into the QEMU that waits for it. */
   load: (qmp: QmpClient) => Promise<void>;
   /** Called when it is loaded, before the guest's processors run; from then on a QEMU that a killed daemon leaves goes on. */
@@ -54,28 +57,33 @@ export async function startMachine(
     const chain = (slot: string): ChainImage[] => imageChain(store, machine.places, slot, store.active);
     await checkFiles(environment, spec, chain);
     for (const nic of spec.nics) await checkTap(spec.name, nic);
-    await checkHostDevices(spec);
+    const host = await findHostDevices(environment, spec);
     await environment.confinement.prepare(spec);
     const execution = await environment.execution();
     const accelerator = execution.mode === 'kvm' ? 'kvm' : 'tcg';
+    const baseMemoryMiB = incoming?.baseMemoryMiB ?? spec.memoryMiB;
     const argv = commandLine(spec, {
       program: environment.system,
       machineType: machine.record.machineType,
       accelerator,
       firmware: environment.firmware(spec),
       chain,
+      baseMemoryMiB,
+      usbNodes: host.usb,
       incoming: incoming !== null,
     });
     ctx.signal.throwIfAborted();
 
     await machine.setBoot({ kind: 'launching', at: new Date().toISOString() });
     if (spec.tpm) tpm = await startTpm(environment, spec);
-    const launched = await launchQemu(environment, ctx, spec, { argv, kvm: accelerator === 'kvm' });
+    const launched = await launchQemu(environment, ctx, spec, { argv, kvm: accelerator === 'kvm', host });
     run = {
       kind: 'run',
       ...launched,
       ...(tpm ? { tpm } : {}),
       argv,
+      baseMemoryMiB,
+      ...(host.nodes.length > 0 ? { hostNodes: host.nodes } : {}),
       execution,
       startedAt: new Date().toISOString(),
       begun: false,
@@ -117,6 +125,12 @@ export async function startMachine(
 }
 
 const keptCodes = new Set(['vm.start-failed', 'storage.volume-not-found', 'snapshot.failed', 'exec.not-found']);
+
+/** The host is looked at only for those who want something of it. @throws NakhodaError `vm.start-failed` */
+async function findHostDevices(environment: Environment, spec: MachineSpec): Promise<HostDevicePlan> {
+  if (spec.hostDevices.length === 0) return noHostDevices;
+  return planHostDevices(spec, await readHostDeviceFacts(), environment.usedHostNodes(spec.vmid));
+}
 
 /** Backing images are written too, when a snapshot is deleted; but not those that a linked clone needs. */
 async function checkFiles({ isHeld }: Environment, spec: MachineSpec, chain: (slot: string) => ChainImage[]): Promise<void> {

@@ -54,6 +54,10 @@ export interface RunRecord {
   /** The process that is its TPM, where it has one. */
   tpm?: ProcessRef;
   argv: string[];
+  /** Nodes of the host's devices that it alone has. */
+  hostNodes?: string[];
+  /** MiB that it was powered on with; absent in runs of older versions, where it is the whole memory. */
+  baseMemoryMiB?: number;
   execution: Execution;
   startedAt: string;
   /** Until its processors run for the first time, a process is a leftover unless its daemon still works on it. */
@@ -68,7 +72,8 @@ export interface RunRecord {
 
 export async function readMachineRecord(directory: string): Promise<MachineRecord | null> {
   const record = await readJsonFile<MachineRecord>(join(directory, 'machine.json'));
-  return record?.format === 1 ? record : null;
+  // Fields that an earlier version did not know.
+  return record?.format === 1 ? { ...record, spec: { ...{ memoryMaxMiB: 0 }, ...record.spec } } : null;
 }
 
 export async function writeMachineRecord(record: MachineRecord): Promise<void> {

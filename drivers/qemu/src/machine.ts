@@ -79,6 +79,11 @@ export class Machine {
     return this.boot?.kind === 'run' && isAlive(this.boot.process);
   }
 
+  /** MiB that the present run was powered on with; without one, what the next would be. */
+  get baseMemoryMiB(): number {
+    return (this.boot?.kind === 'run' ? this.boot.baseMemoryMiB : undefined) ?? this.spec.memoryMiB;
+  }
+
   get hub(): SerialHub | null {
     return this.alive && this.#run && !this.#run.hub.closed ? this.#run.hub : null;
   }

@@ -31,7 +31,11 @@ const spec: MachineSpec = {
 };
 /** Kinds of the steps and fields that wait. */
 const plan = (changes: Partial<MachineSpec>, running = spec, layered: string[] = []): [string[], string[]] => {
-  const { steps, pending } = planChange(running, { ...running, ...changes }, { layered, translated: true });
+  const { steps, pending } = planChange(
+    running,
+    { ...running, ...changes },
+    { layered, translated: true, baseMemoryMiB: running.memoryMaxMiB > 0 ? 128 : running.memoryMiB },
+  );
   for (const { reason } of pending) assert.match(reason, /\.$/);
   return [steps.map(({ kind }) => kind), pending.map(({ field }) => field)];
 };
@@ -69,6 +73,17 @@ for (const [title, changes, steps, pending] of [
 test('a disk that snapshots hold stays', () => assert.deepEqual(plan({ disks: [] }, spec, ['disk0']), [[], ['disks.disk0']]));
 test('a disk that snapshots hold does not grow', () =>
   assert.deepEqual(plan({ disks: [disk('disk0', { sizeBytes: 2048 })] }, spec, ['disk0']), [[], ['disks.disk0.sizeBytes']]));
+for (const [title, changes, done] of [
+  ['memory comes up to what there is room for', { memoryMiB: 512 }, true],
+  ['more waits', { memoryMiB: 516, memoryMaxMiB: 1024 }, false],
+  ['memory that came goes', { memoryMiB: 128 }, true],
+  ['memory that was there at the start stays', { memoryMiB: 124 }, false],
+  ['what is between two steps waits', { memoryMiB: 258 }, false],
+] as [string, Partial<MachineSpec>, boolean][])
+  test(title, () => {
+    const [steps, pending] = plan(changes, { ...spec, memoryMaxMiB: 512 });
+    assert.deepEqual([steps, pending[0]], done ? [['set-memory'], undefined] : [[], 'memoryMiB']);
+  });
 test('several sockets: processors wait', () => assert.deepEqual(plan({ cores: 3 }, { ...spec, sockets: 2 }), [[], ['cores']]));
 
 test('after all steps, nothing but what waits differs, and planning again finds no step', () => {
@@ -96,14 +111,20 @@ test('after all steps, nothing but what waits differs, and planning again finds 
       nics,
       cores: fc.integer({ min: 1, max: 12 }),
       cdrom: fc.constantFrom(null, '/a.iso'),
-      memoryMiB: fc.constantFrom(64, 128),
+      memoryMiB: fc.integer({ min: 60, max: 80 }),
+      memoryMaxMiB: fc.constantFrom(0, 76, 80),
     })
     .map((changes): MachineSpec => ({ ...spec, ...changes }));
+  const facts = ({ memoryMiB, memoryMaxMiB }: MachineSpec): Parameters<typeof planChange>[2] => ({
+    layered: [],
+    translated: false,
+    baseMemoryMiB: memoryMaxMiB === 0 ? memoryMiB : 64,
+  });
   fc.assert(
     fc.property(machine, machine, (running, wanted) => {
-      const { steps, pending } = planChange(running, wanted, { layered: [], translated: false });
+      const { steps, pending } = planChange(running, wanted, facts(running));
       const after = inOrderOf(steps.reduce(applyStep, running), wanted);
-      const again = planChange(after, wanted, { layered: [], translated: false });
+      const again = planChange(after, wanted, facts(running));
       assert.deepEqual(again.steps, []);
       assert.deepEqual(new Set(again.pending.map(({ field }) => field)), new Set(pending.map(({ field }) => field)));
       if (pending.length === 0) assert.deepEqual(after, wanted);

@@ -4,6 +4,7 @@ import type { MachineDisk, MachineNic, MachineSpec } from '@nakhoda/driver';
 
 import { processorRoom } from './hardware/cpu.ts';
 import { pluggableBuses } from './hardware/disks.ts';
+import { memoryStepMiB } from './hardware/memory.ts';
 
 /** One change of a running VM, which is done as a whole or not at all. `field` is what it is told by when it is not. */
 export type ChangeStep = { field: string } & (
@@ -16,6 +17,7 @@ export type ChangeStep = { field: string } & (
   | { kind: 'set-link'; slot: string; linkUp: boolean }
   | { kind: 'change-cd'; path: string | null }
   | { kind: 'set-cores'; cores: number }
+  | { kind: 'set-memory'; memoryMiB: number }
 );
 
 export interface ChangePlan {
@@ -28,16 +30,20 @@ const atNextStart = 'QEMU takes that only at the next start of the VM.';
 
 /**
  * What has to be done to a VM that runs as `running` says, so that it is as `wanted` says, and what has to wait. `layered`
- * are the disks that snapshots hold; `translated` tells that the guest runs under TCG. What goes comes first: it may have what is to come. Pure.
+ * are the disks that snapshots hold; `translated` tells that the guest runs under TCG; `baseMemoryMiB` is what it was
+ * powered on with. What goes comes first: it may have what is to come. Pure.
  */
 export function planChange(
   running: MachineSpec,
   wanted: MachineSpec,
-  { layered, translated }: { layered: readonly string[]; translated: boolean },
+  { layered, translated, baseMemoryMiB }: { layered: readonly string[]; translated: boolean; baseMemoryMiB: number },
 ): ChangePlan {
   const disks = pairs(running.disks, wanted.disks).map(([before, after]) => diskChange(before, after, layered));
   const nics = pairs(running.nics, wanted.nics).map(([before, after]) => nicChange(before, after));
-  const parts = [...disks, ...nics, cdChange(running, wanted), coresChange(running, wanted, translated), otherChanges(running, wanted)];
+  const parts = [
+    ...[...disks, ...nics, cdChange(running, wanted), coresChange(running, wanted, translated)],
+    ...[memoryChange(running, wanted, baseMemoryMiB), otherChanges(running, wanted)],
+  ];
   const steps = parts.flatMap((part) => part.steps);
   const removes = ({ kind }: ChangeStep): boolean => kind.startsWith('remove-');
   return {
@@ -71,6 +77,8 @@ export function applyStep(spec: MachineSpec, step: ChangeStep): MachineSpec {
       return { ...spec, cdrom: step.path };
     case 'set-cores':
       return { ...spec, cores: step.cores };
+    case 'set-memory':
+      return { ...spec, memoryMiB: step.memoryMiB };
   }
 }
 
@@ -153,14 +161,23 @@ function coresChange(running: MachineSpec, { cores }: MachineSpec, translated: b
   return { steps: [{ field, kind: 'set-cores', cores }], pending: [] };
 }
 
-/** All fields of one value each that the running machine cannot follow. */
-function otherChanges(running: MachineSpec, wanted: MachineSpec): ChangePlan {
-  const own = new Set<keyof MachineSpec>(['disks', 'nics', 'cdrom', 'cores']);
-  const all = new Set([...Object.keys(running), ...Object.keys(wanted)] as (keyof MachineSpec)[]);
-  const fields = [...all].filter((field) => !own.has(field) && !isDeepStrictEqual(running[field], wanted[field]));
-  return { steps: [], pending: fields.map((field) => ({ field, reason: reasons[field] ?? atNextStart })) };
+function memoryChange(running: MachineSpec, { memoryMiB }: MachineSpec, baseMiB: number): ChangePlan {
+  const field = 'memoryMiB';
+  const most = running.memoryMaxMiB;
+  if (running.memoryMiB === memoryMiB) return nothing;
+  const wait = (reason: string): ChangePlan => ({ steps: [], pending: [{ field, reason }] });
+  if (most === 0) return wait('The VM was started without room for more memory; --memory-max leaves some from the next start on.');
+  if (memoryMiB > most) return wait(`The VM was started with room for ${most} MiB.`);
+  if (memoryMiB < baseMiB) return wait(`The VM was started with ${baseMiB} MiB, and gives back only what it got since.`);
+  if ((memoryMiB - baseMiB) % memoryStepMiB !== 0)
+    return wait(`While it runs, its memory changes in steps of ${memoryStepMiB} MiB from the ${baseMiB} MiB that it was started with.`);
+  return { steps: [{ field, kind: 'set-memory', memoryMiB }], pending: [] };
 }
 
-const reasons: Partial<Record<keyof MachineSpec, string>> = {
-  memoryMiB: 'The VM was started without room for more memory, which would cost every guest 64 MiB of it.',
-};
+/** All fields of one value each that the running machine cannot follow. */
+function otherChanges(running: MachineSpec, wanted: MachineSpec): ChangePlan {
+  const own = new Set<keyof MachineSpec>(['disks', 'nics', 'cdrom', 'cores', 'memoryMiB']);
+  const all = new Set([...Object.keys(running), ...Object.keys(wanted)] as (keyof MachineSpec)[]);
+  const fields = [...all].filter((field) => !own.has(field) && !isDeepStrictEqual(running[field], wanted[field]));
+  return { steps: [], pending: fields.map((field) => ({ field, reason: atNextStart })) };
+}

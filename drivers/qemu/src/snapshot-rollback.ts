@@ -18,7 +18,7 @@ import type { QmpClient } from './qmp/qmp-client.ts';
 import { failedError, notFoundError } from './snapshot-errors.ts';
 import { makeOverlays, reduce } from './snapshot-layers.ts';
 import { readSnapshots, writeSnapshots } from './snapshot-store.ts';
-import { findReady, hardwareDifferences, hardwareOf, type SnapshotEntry, type SnapshotStore } from './snapshot-tree.ts';
+import { baseMemoryOf, findReady, hardwareDifferences, hardwareOf, type SnapshotEntry, type SnapshotStore } from './snapshot-tree.ts';
 
 /**
  * Lets the VM go on from a snapshot, in new overlays over it. With memory QEMU is started anew and given the guest's
@@ -52,6 +52,7 @@ export async function rollBack(
     await writeSnapshots(spec, { ...store, active: layer.id, current: name, pendingRollback: entry.memory ? name : null });
     if (entry.memory) {
       await startMachine(environment, ctx, machine, {
+        baseMemoryMiB: baseMemoryOf(entry.hardware, spec),
         load: (qmp) => load(ctx, machine, qmp, join(spec.directory, memoryName(entry.number))),
       });
       await writeSnapshots(spec, { ...(await readSnapshots(spec)), pendingRollback: null });
@@ -101,7 +102,8 @@ async function refuseMisfit(
   for (const { path } of images) if (!(await exists(path))) refuse('cannot be restored', `its disk image ${path} is not there`);
   if (!entry.hardware) return;
   const { mode } = machine.alive && machine.boot?.kind === 'run' ? machine.boot.execution : await environment.execution();
-  const differences = hardwareDifferences(entry.hardware, hardwareOf(spec, machineType, mode));
+  const now = hardwareOf(spec, machineType, mode, baseMemoryOf(entry.hardware, spec));
+  const differences = hardwareDifferences(entry.hardware, now);
   if (differences.length > 0) refuse('has memory of another machine', differences.join(', '));
   const path = join(spec.directory, memoryName(entry.number));
   const bytes = await memoryBytes(path);

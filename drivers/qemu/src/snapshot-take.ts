@@ -46,7 +46,7 @@ export async function takeSnapshot(
     createdAt: new Date().toISOString(),
     memory,
     disks: imageDisks(spec).map(({ slot }) => slot),
-    hardware: memory ? hardwareOf(spec, machine.record.machineType, run?.execution.mode ?? '') : null,
+    hardware: memory ? hardwareOf(spec, machine.record.machineType, run?.execution.mode ?? '', machine.baseMemoryMiB) : null,
   };
   const { store: begun, layer } = begin(store, entry);
   await writeSnapshots(spec, begun);

@@ -8,6 +8,7 @@ import {
   emptyStore,
   findReady,
   finish,
+  baseMemoryOf,
   hardwareDifferences,
   hardwareOf,
   type NewEntry,
@@ -86,12 +87,17 @@ test('memory fits the hardware it was taken on', () => {
     cdrom: null,
     nics: [{ slot: 'net0', mac: '52:54:00:00:00:65', attachment: { kind: 'none' }, ...defaultNic(fixedHardware) }],
   };
-  const hardware = hardwareOf(spec, 'pc-q35-7.2', 'tcg');
-  assert.deepEqual(hardwareDifferences(hardware, hardwareOf({ ...spec, cpuLimit: 1, name: 'other' }, 'pc-q35-7.2', 'tcg')), []);
-  assert.deepEqual(hardwareDifferences(hardware, hardwareOf({ ...spec, cores: 2, nics: [] }, 'pc-q35-7.2', 'kvm')), [
+  const hardware = hardwareOf(spec, 'pc-q35-7.2', 'tcg', 128);
+  assert.deepEqual(hardwareDifferences(hardware, hardwareOf({ ...spec, cpuLimit: 1, name: 'other' }, 'pc-q35-7.2', 'tcg', 128)), []);
+  assert.deepEqual(hardwareDifferences(hardware, hardwareOf({ ...spec, cores: 2, nics: [] }, 'pc-q35-7.2', 'kvm', 128)), [
     'accelerator was tcg and is kvm',
     'cores was 1 and is 2',
     'nics was net0 virtio 52:54:00:00:00:65 and is ',
+  ]);
+  const growing = hardwareOf({ ...spec, memoryMiB: 256, memoryMaxMiB: 512 }, 'pc-q35-7.2', 'tcg', 128);
+  assert.deepEqual([baseMemoryOf(growing, spec), baseMemoryOf(hardware, spec), baseMemoryOf(null, spec)], [128, 128, 128]);
+  assert.deepEqual(hardwareDifferences(growing, hardwareOf({ ...spec, memoryMiB: 256, memoryMaxMiB: 512 }, 'pc-q35-7.2', 'tcg', 256)), [
+    'baseMemoryMiB was 128 and is 256',
   ]);
   assert.deepEqual(hardwareDifferences({ ...hardware, gone: '1' }, hardware), ['gone was 1 and is unknown']);
 });

@@ -126,10 +126,10 @@ export function toSnapshots(store: SnapshotStore): Snapshot[] {
 }
 
 /** All that the guest's memory and the state of its devices depend on; limits and caches of the host are not among it. */
-export function hardwareOf(spec: MachineSpec, machineType: string, accelerator: string): Hardware {
+export function hardwareOf(spec: MachineSpec, machineType: string, accelerator: string, baseMemoryMiB: number): Hardware {
   const { sockets, cores, memoryMiB, cpuModel, firmware, secureBoot, tpm, display, displayMemoryMiB, serialPorts, audio, rng, watchdog } =
     spec;
-  const { balloonMiB } = spec;
+  const { balloonMiB, memoryMaxMiB } = spec;
   const plain = {
     sockets,
     cores,
@@ -153,7 +153,16 @@ export function hardwareOf(spec: MachineSpec, machineType: string, accelerator: 
     disks: spec.disks.map(({ slot, bus }) => `${slot} ${bus}`).join(', '),
     nics: spec.nics.map(({ slot, model, mac }) => `${slot} ${model} ${mac}`).join(', '),
     hostDevices: JSON.stringify(spec.hostDevices),
+    // Not where there is none, as in snapshots of earlier versions.
+    ...(memoryMaxMiB > 0 ? { memoryMaxMiB: String(memoryMaxMiB), [baseMemory]: String(baseMemoryMiB) } : {}),
   };
+}
+
+const baseMemory = 'baseMemoryMiB';
+
+/** MiB that the machine of some saved memory was powered on with; the next one has to be, too. */
+export function baseMemoryOf(hardware: Hardware | null, spec: Pick<MachineSpec, 'memoryMiB'>): number {
+  return Number(hardware?.[baseMemory] ?? spec.memoryMiB);
 }
 
 /** What differs, in words; empty when a memory snapshot of `then` can be restored on `now`. */

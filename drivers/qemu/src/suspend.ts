@@ -9,7 +9,7 @@ import type { Machine } from './machine.ts';
 import { memoryBytes, receiveMemory } from './memory-file.ts';
 import type { QmpClient } from './qmp/qmp-client.ts';
 import { heal } from './snapshot-layers.ts';
-import { hardwareDifferences, hardwareOf } from './snapshot-tree.ts';
+import { baseMemoryOf, hardwareDifferences, hardwareOf } from './snapshot-tree.ts';
 import type { SuspendRecord } from './suspend-store.ts';
 
 /**
@@ -63,7 +63,7 @@ async function suspend(environment: Environment, ctx: DriverContext, machine: Ma
     const bytes = await beginToSave(qmp, memorySocket).then(() => saved(qmp, receiver, ctx));
     ctx.signal.throwIfAborted();
     const mode = machine.boot?.kind === 'run' ? machine.boot.execution.mode : '';
-    const hardware = hardwareOf(spec, machine.record.machineType, mode);
+    const hardware = hardwareOf(spec, machine.record.machineType, mode, machine.baseMemoryMiB);
     await machine.setSuspended({ format: 1, memoryBytes: bytes, hardware, at: new Date().toISOString() });
     ctx.log(`${Math.round(bytes / 1024 / 1024)} MiB of memory were written.`);
   } catch (error) {
@@ -102,7 +102,10 @@ export async function refuseMisfit(environment: Environment, machine: Machine, r
   const { spec } = machine;
   const { suspendedMemory } = machinePaths(spec);
   const { mode } = await environment.execution();
-  const differences = hardwareDifferences(record.hardware, hardwareOf(spec, machine.record.machineType, mode));
+  const differences = hardwareDifferences(
+    record.hardware,
+    hardwareOf(spec, machine.record.machineType, mode, baseMemoryOf(record.hardware, spec)),
+  );
   const bytes = await memoryBytes(suspendedMemory);
   if (bytes !== record.memoryBytes) differences.push(`the file ${suspendedMemory} is ${bytes === null ? 'not there' : 'not whole'}`);
   if (differences.length === 0) return;

@@ -6,6 +6,7 @@ const reasons: Record<string, string> = {
   cpuModel: "VirtualBox gives the host's own processor; its profiles of others are records of single old ones, for trials.",
   cpuShares: 'VirtualBox has no shares of processor time.',
   balloonMiB: "VirtualBox's balloon works by the Guest Additions in the guest, whose state Nakhoda cannot see.",
+  memoryMaxMiB: 'VirtualBox can give a running VM no more memory.',
   diskBus: 'VirtualBox has no virtio-blk; scsi is its virtio-scsi.',
   diskCache: "VirtualBox uses the host's cache or goes past it, and passes flushes on or ignores them; it knows no other way.",
   discard: 'It is not offered: whether VirtualBox really gives back what the guest trims was not measured.',

@@ -57,6 +57,7 @@ export type MachineHardware = Pick<
   | 'cpuLimit'
   | 'cpuShares'
   | 'balloonMiB'
+  | 'memoryMaxMiB'
   | 'machine'
   | 'firmware'
   | 'secureBoot'

@@ -15,6 +15,7 @@ export function defaultHardware(support: HardwareSupport): MachineHardware {
     cpuLimit: 0,
     cpuShares: 100,
     balloonMiB: 0,
+    memoryMaxMiB: 0,
     machine: first(support.machines, 'q35'),
     firmware: first(support.firmwares, 'bios'),
     secureBoot: false,

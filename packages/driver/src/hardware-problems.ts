@@ -57,7 +57,9 @@ function choiceProblems({ field, kind, value, allowed }: Choice, support: Hardwa
 /** Fields without a list of choices that are other than by default. */
 function changes(spec: MachineSpec, support: HardwareSupport): { field: string; kind: string }[] {
   const usual = defaultHardware(support);
-  const ofMachine = (['cpuLimit', 'cpuShares', 'balloonMiB', 'secureBoot', 'tpm', 'audio', 'rng', 'bootOrder', 'hostDevices'] as const)
+  const ofMachine = (
+    ['cpuLimit', 'cpuShares', 'balloonMiB', 'memoryMaxMiB', 'secureBoot', 'tpm', 'audio', 'rng', 'bootOrder', 'hostDevices'] as const
+  )
     .filter((field) => JSON.stringify(spec[field]) !== JSON.stringify(usual[field]))
     .map((field) => ({ field, kind: field }));
   const usualDisk = defaultDisk(support);
@@ -72,7 +74,8 @@ function changes(spec: MachineSpec, support: HardwareSupport): { field: string; 
   return [...ofMachine, ...ofDisks, ...ofNics];
 }
 
-function rangeProblems(spec: MachineSpec, { hardware, maxCores }: Capabilities, hypervisor: string): SpecProblem[] {
+function rangeProblems(spec: MachineSpec, capabilities: Capabilities, hypervisor: string): SpecProblem[] {
+  const { hardware, maxCores } = capabilities;
   const atMost = (field: string, kind: string, value: number, least: number, most: number): SpecProblem[] =>
     Number.isInteger(value) && value >= least && value <= most
       ? []
@@ -104,10 +107,27 @@ function rangeProblems(spec: MachineSpec, { hardware, maxCores }: Capabilities, 
           ),
         ]
       : []),
+    ...memoryMaxProblems(spec, capabilities, hypervisor),
     ...(spec.secureBoot && spec.firmware !== 'uefi'
       ? [problem('secureBoot', 'secureBoot', hardware, 'Secure boot is a matter of UEFI, and this VM has a BIOS.', 'Set --firmware uefi.')]
       : []),
   ];
+}
+
+function memoryMaxProblems(spec: MachineSpec, { hardware, maxMemoryMiB }: Capabilities, hypervisor: string): SpecProblem[] {
+  const { memoryMiB, memoryMaxMiB } = spec;
+  const refused = (message: string, hint: string): SpecProblem[] => [problem('memoryMaxMiB', 'memoryMaxMiB', hardware, message, hint)];
+  if (memoryMaxMiB === 0) return [];
+  if (!Number.isInteger(memoryMaxMiB) || memoryMaxMiB > maxMemoryMiB)
+    return refused(
+      `${hypervisor} can give a VM at most ${maxMemoryMiB} MiB of memory here, not ${memoryMaxMiB}.`,
+      'Take less --memory-max.',
+    );
+  if (memoryMaxMiB >= memoryMiB) return [];
+  return refused(
+    `The VM has ${memoryMiB} MiB, which is more than the ${memoryMaxMiB} MiB that it may be given.`,
+    'Raise --memory-max, or set it to 0.',
+  );
 }
 
 function bootProblems(spec: MachineSpec): SpecProblem[] {

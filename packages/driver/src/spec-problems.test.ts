@@ -109,6 +109,15 @@ test('several faults are all told, each with what to do', () => {
   assert.deepEqual(problems.at(-1), { field: 'cores', message: 'QEMU can give a VM 1 core here, not 2.', hint: 'Take 1.' });
 });
 
+test('memory that may come is no less than what is there, and no more than the host has', () => {
+  const growing = { ...capabilities, hardware: { ...capabilities.hardware, fields: ['memoryMaxMiB'] } };
+  const messages = (memoryMaxMiB: number) =>
+    specProblems({ ...good, memoryMiB: 512, memoryMaxMiB }, growing, check).map(({ field, message }) => `${field}: ${message}`);
+  assert.deepEqual([messages(0), messages(512), messages(1024)], [[], [], []]);
+  assert.deepEqual(messages(256), ['memoryMaxMiB: The VM has 512 MiB, which is more than the 256 MiB that it may be given.']);
+  assert.deepEqual(messages(1025), ['memoryMaxMiB: QEMU can give a VM at most 1024 MiB of memory here, not 1025.']);
+});
+
 test('a socket has a path that Linux takes, counted in bytes', () => {
   const sockets = (name: string) => specProblems(good, capabilities, { ...check, sockets: ['/run/101/a', `/run/101/${name}`] });
   assert.deepEqual(sockets('x'.repeat(98)), []);

@@ -50,11 +50,14 @@ export const CpuModel = Type.String({
   description: "processor: default, host, or a model's name such as x86-64-v2-AES",
 });
 
-/** A device of the host that the guest gets for itself: `usb:VENDOR:PRODUCT` or `pci:DOMAIN:BUS:SLOT.FUNCTION`, hexadecimal. */
+/**
+ * A device of the host that the guest gets for itself: `usb:VENDOR:PRODUCT` in hexadecimal, `usb:BUS-PORT.PORT…` as the kernel
+ * names it by its place, or `pci:DOMAIN:BUS:SLOT.FUNCTION`, hexadecimal.
+ */
 export const HostDevice = Type.String({
-  pattern: '^(usb:[0-9a-f]{4}:[0-9a-f]{4}|pci:[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\\.[0-7])$',
+  pattern: '^(usb:[0-9a-f]{4}:[0-9a-f]{4}|usb:[0-9]{1,3}-[0-9]{1,2}([.][0-9]{1,2}){0,5}|pci:[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\\.[0-7])$',
   maxLength: 32,
-  description: 'a device of the host: usb:046d:c52b or pci:0000:01:00.0',
+  description: 'a device of the host: usb:046d:c52b, by its port usb:1-2, or pci:0000:01:00.0',
 });
 
 /** A device that can be booted from. */
@@ -80,6 +83,11 @@ export const VmHardware = {
     minimum: 0,
     maximum: 16_777_216,
     description: 'MiB that it may be shrunk to when memory is scarce, 0 for no ballooning',
+  }),
+  memoryMaxMiB: Type.Integer({
+    minimum: 0,
+    maximum: 16_777_216,
+    description: 'MiB that it may be given while it runs, 0 for no more than it was started with',
   }),
   machine: MachineName,
   firmware: FirmwareName,

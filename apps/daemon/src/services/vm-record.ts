@@ -77,10 +77,10 @@ export function toMachineSpec({ spec, attachments, cdromPath }: VmPlan, folders:
 }
 
 function hardwareOf(spec: VmSpec): ReturnType<typeof defaultHardware> {
-  const { sockets, cpuModel, cpuLimit, cpuShares, balloonMiB, machine, firmware, secureBoot, tpm } = spec;
+  const { sockets, cpuModel, cpuLimit, cpuShares, balloonMiB, memoryMaxMiB, machine, firmware, secureBoot, tpm } = spec;
   const { display, displayMemoryMiB, bootOrder, serialPorts, audio, rng, watchdog, hostDevices } = spec;
   return {
-    ...{ sockets, cpuModel, cpuLimit, cpuShares, balloonMiB, machine, firmware, secureBoot, tpm },
+    ...{ sockets, cpuModel, cpuLimit, cpuShares, balloonMiB, memoryMaxMiB, machine, firmware, secureBoot, tpm },
     ...{ display, displayMemoryMiB, bootOrder, serialPorts, audio, rng, watchdog, hostDevices },
   };
 }

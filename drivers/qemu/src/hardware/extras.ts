@@ -68,20 +68,17 @@ export function tpm(spec: MachineSpec): string[] {
   ];
 }
 
-/** Devices of the host: USB by vendor and product, PCI by address. */
-export function hostDevices(spec: Pick<MachineSpec, 'hostDevices' | 'machine'>): string[] {
-  const usb = spec.hostDevices.filter((name) => name.startsWith('usb:')).map((name) => name.split(':'));
+/**
+ * Devices of the host: USB by their nodes, PCI by address. Not USB by vendor and product: for that QEMU looks through all
+ * of the host's devices, which an isolated one does not see, and might take another VM's.
+ */
+export function hostDevices(spec: Pick<MachineSpec, 'hostDevices' | 'machine'>, usbNodes: Readonly<Record<string, string>>): string[] {
+  const usb = spec.hostDevices.flatMap((name) => usbNodes[name] ?? []);
   const pci = pciDevices(spec);
   return toArguments({
     devices: [
       ...(usb.length > 0 ? [{ driver: 'qemu-xhci', id: 'usb0', ...fixedPlace(spec.machine, 'usb') }] : []),
-      ...usb.map(([, vendor, product], index) => ({
-        driver: 'usb-host',
-        id: `usb0-host${index}`,
-        bus: 'usb0.0',
-        vendorid: Number.parseInt(vendor ?? '', 16),
-        productid: Number.parseInt(product ?? '', 16),
-      })),
+      ...usb.map((hostdevice, index) => ({ driver: 'usb-host', id: `usb0-host${index}`, bus: 'usb0.0', hostdevice })),
       ...pci.map((host, index) => ({ driver: 'vfio-pci', id: `host${index}-device`, host, ...hostDevicePlace(index) })),
     ],
   });

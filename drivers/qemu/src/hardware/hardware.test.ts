@@ -7,6 +7,7 @@ import { diskBuses, machineNames, nicModels } from '@nakhoda/schema';
 import { commandLine } from '../command-line.ts';
 import { cpuArgument, processorRoom, smpArgument } from './cpu.ts';
 import { diskParts } from './disks.ts';
+import { memoryArgument, memoryRoom } from './memory.ts';
 
 const nic = { slot: 'net0', mac: '52:54:00:00:00:65', attachment: { kind: 'none' }, ...defaultNic(fixedHardware) } as const;
 const spec: MachineSpec = {
@@ -22,9 +23,10 @@ const spec: MachineSpec = {
   cdrom: null,
   nics: [],
 };
+const usbNodes = { 'usb:046d:c52b': '/dev/bus/usb/001/004' };
 const firmware = { code: '/ovmf/code.fd', variables: '/ovmf/vars.fd' };
 const line = (changes: Partial<MachineSpec>): string[] =>
-  commandLine({ ...spec, ...changes }, { program: 'qemu', machineType: 'pc-x-7.2', accelerator: 'tcg', firmware });
+  commandLine({ ...spec, ...changes }, { program: 'qemu', machineType: 'pc-x-7.2', accelerator: 'tcg', firmware, usbNodes });
 /** What is on the command line with the changes, and not without. */
 const added = (changes: Partial<MachineSpec>): string[] => {
   const plain = line({ machine: changes.machine ?? 'q35' });
@@ -150,8 +152,21 @@ test('the other devices', () => {
   assert.deepEqual(added({ hostDevices: ['usb:046d:c52b', 'pci:0000:01:00.0'] }), [
     '{"driver":"pcie-root-port","id":"host0-port","bus":"pcie.0","addr":"0x10","chassis":21}',
     '{"driver":"qemu-xhci","id":"usb0","bus":"pcie.0","addr":"0xb"}',
-    '{"driver":"usb-host","id":"usb0-host0","bus":"usb0.0","vendorid":1133,"productid":50475}',
+    '{"driver":"usb-host","id":"usb0-host0","bus":"usb0.0","hostdevice":"/dev/bus/usb/001/004"}',
     '{"driver":"vfio-pci","id":"host0-device","host":"0000:01:00.0","bus":"host0-port","addr":"0x0"}',
+  ]);
+});
+
+test('room for memory: none by default, whole blocks of the guest for what may come', () => {
+  assert.deepEqual(
+    [0, 100, 256, 257, 384, 385].map((memoryMaxMiB) => memoryRoom({ memoryMaxMiB, baseMiB: 256 })),
+    [0, 0, 0, 128, 128, 256],
+  );
+  assert.equal(memoryArgument({ memoryMaxMiB: 0, baseMiB: 256, machine: 'q35' }), 'size=256M');
+  assert.deepEqual(added({ memoryMaxMiB: 1000 }), [
+    'size=256M,maxmem=1024M',
+    '{"qom-type":"memory-backend-ram","id":"memory0","size":805306368}',
+    '{"driver":"virtio-mem-pci","id":"memory0-device","bus":"pcie.0","addr":"0xe","memdev":"memory0","block-size":4194304,"requested-size":0}',
   ]);
 });
 
@@ -161,7 +176,7 @@ test('no two devices stand in one place, whatever a VM has', () => {
       const slots = Array.from({ length: bus === 'ide' ? 2 : 10 }, (_, number) => number);
       const full = line({
         machine,
-        ...{ display: 'std', balloonMiB: 16, watchdog: 'reset', audio: true, serialPorts: 2 },
+        ...{ display: 'std', balloonMiB: 16, memoryMaxMiB: 512, watchdog: 'reset', audio: true, serialPorts: 2 },
         disks: bus === 'ide' && machine === 'q35' ? [] : slots.map((n) => disk({ slot: `disk${n}`, path: `/d/${n}`, bus })),
         nics: slots.map((n) => ({ ...nic, slot: `net${n}` })),
         hostDevices: machine === 'q35' ? ['usb:046d:c52b', 'pci:0000:01:00.0', 'pci:0000:02:00.0'] : ['usb:046d:c52b'],

@@ -9,7 +9,7 @@ export interface Place {
 }
 
 /** What every VM may have one of. */
-export type FixedDevice = 'display' | 'channels' | 'rng' | 'balloon' | 'watchdog' | 'audio' | 'usb' | 'sata0' | 'sata1';
+export type FixedDevice = 'display' | 'channels' | 'rng' | 'balloon' | 'watchdog' | 'audio' | 'usb' | 'sata0' | 'sata1' | 'memory';
 
 const rootBus: Record<MachineName, string> = { q35: 'pcie.0', i440fx: 'pci.0' };
 
@@ -18,8 +18,19 @@ const rootBus: Record<MachineName, string> = { q35: 'pcie.0', i440fx: 'pci.0' };
  * memory snapshots fit no other. The chipset has 0x0 and 0x1f on q35 and 0x0 and 0x1 on i440fx.
  */
 const slots: Record<MachineName, Record<FixedDevice, number>> = {
-  q35: { display: 0x1, channels: 0x2, rng: 0x3, balloon: 0x8, watchdog: 0x9, audio: 0xa, usb: 0xb, sata0: 0xc, sata1: 0xd },
-  i440fx: { display: 0x2, channels: 0x3, rng: 0x4, balloon: 0x5, watchdog: 0x6, audio: 0x7, usb: 0x8, sata0: 0x9, sata1: 0xa },
+  q35: { display: 0x1, channels: 0x2, rng: 0x3, balloon: 0x8, watchdog: 0x9, audio: 0xa, usb: 0xb, sata0: 0xc, sata1: 0xd, memory: 0xe },
+  i440fx: {
+    display: 0x2,
+    channels: 0x3,
+    rng: 0x4,
+    balloon: 0x5,
+    watchdog: 0x6,
+    audio: 0x7,
+    usb: 0x8,
+    sata0: 0x9,
+    sata1: 0xa,
+    memory: 0x1f,
+  },
 };
 
 /** First slots on i440fx, whose root bus takes devices while the guest runs. */

@@ -43,6 +43,12 @@ export interface SnapshotAction {
   data: { node: string; overlay: string };
 }
 
+/** Memory that came by a device; a virtio-mem's `size` is what the guest has taken, in bytes. */
+export interface MemoryDevice {
+  type: string;
+  data: { 'id'?: string; 'size': number; 'requested-size': number };
+}
+
 /** A place for a processor, taken (`qom-path`) or free; `props` name the place. */
 export interface HotpluggableCpu {
   'type': string;
@@ -78,6 +84,8 @@ export interface QmpCommands {
   'netdev_del': { arguments: { id: string }; result: None };
   'qom-list': { arguments: { path: string }; result: { name: string; type: string }[] };
   'qom-set': { arguments: { path: string; property: string; value: unknown }; result: None };
+  'query-memory-devices': { arguments: None; result: MemoryDevice[] };
+  'query-memory-size-summary': { arguments: None; result: { 'base-memory': number; 'plugged-memory'?: number } };
   'block_resize': { arguments: { 'node-name': string; 'size': number }; result: None };
   'blockdev-open-tray': { arguments: { id: string; force: boolean }; result: None };
   'blockdev-close-tray': { arguments: { id: string }; result: None };

@@ -42,6 +42,8 @@ export interface ContractHarness {
   cores?: number;
   /** What the first NIC of `spec()` is attached to, where that gives it a link. Default: it has none, and links are not tried. */
   cable?: NicAttachment;
+  /** False where the guest of `spec()` can take no memory while it runs: then that is not tried. Default true. */
+  takesMemory?: boolean;
   /** What a disk has to be like to come while the guest runs, other than by default. */
   hotplugDisk?: Partial<Pick<MachineDisk, 'bus' | 'cache' | 'discard'>>;
 }

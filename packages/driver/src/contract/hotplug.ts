@@ -47,7 +47,7 @@ export async function hotplug(t: TestContext, bench: Bench): Promise<void> {
   if (degrees.has('nics')) await nics(t, bench, facet);
   if (degrees.has('linkUp') && bench.harness.cable) await links(t, bench, facet);
   if (degrees.has('cores')) await cores(t, bench, facet);
-  if (degrees.has('memoryMiB')) await memory(t, bench, facet);
+  if (degrees.has('memoryMiB') && bench.harness.takesMemory !== false) await memory(t, bench, facet);
   if (degrees.has('cdrom')) await media(t, bench, facet);
 }
 

@@ -66,6 +66,13 @@ test('a capability is kept behind the guard alone', () => {
   assert.throws(() => encodeLaunchPlan({ ...plan, view: null, userfaultfd: true }), RangeError);
 });
 
+test('a program that may lock memory gets the limit before its power goes', () => {
+  const locking = words(encodeLaunchPlan({ ...plan, lockedBytes: 1_610_612_736 }));
+  assert.deepEqual(locking.slice(locking.indexOf('run')).slice(0, 4), [
+    ...['run', 'prlimit', '--memlock=1610612736:1610612736', 'setpriv'],
+  ]);
+});
+
 test('what would change the meaning of a plan is refused', () => {
   assert.throws(() => encodeLaunchPlan({ ...plan, argv: ['qemu', 'a\0view'] }), RangeError);
   assert.throws(() => encodeLaunchPlan({ ...plan, argv: [] }), RangeError);

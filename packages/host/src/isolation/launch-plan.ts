@@ -25,6 +25,8 @@ export interface LaunchPlan {
    * is good for. Needs a view, which has no /proc. Default false.
    */
   userfaultfd?: boolean;
+  /** Bytes of memory that the program may lock (RLIMIT_MEMLOCK); without it, what whoever starts it may. */
+  lockedBytes?: number;
   /** Program and arguments. */
   argv: readonly string[];
 }
@@ -48,7 +50,7 @@ export function identityArgv(identity: VmIdentity, argv: readonly string[], kept
  * @throws RangeError for a word with a NUL in it
  */
 export function encodeLaunchPlan(plan: LaunchPlan): string {
-  const { identity, view, userfaultfd = false } = plan;
+  const { identity, view, userfaultfd = false, lockedBytes } = plan;
   if (userfaultfd && view === null) throw new RangeError('A program that keeps a capability needs a private view.');
   if (view !== null && identity === null) throw new RangeError('A private view needs an identity: root can leave it.');
   const words = [
@@ -58,6 +60,8 @@ export function encodeLaunchPlan(plan: LaunchPlan): string {
     ...(view === null || identity === null ? [] : ['view', ...view.flatMap((entry) => viewWords(entry, identity)), 'close']),
     ...(userfaultfd ? ['guard'] : []),
     'run',
+    // util-linux's, while there is still the power to raise a limit.
+    ...(lockedBytes === undefined ? [] : ['prlimit', `--memlock=${lockedBytes}:${lockedBytes}`]),
     ...(identity === null ? plan.argv : identityArgv(identity, plan.argv, userfaultfd ? 'sys_ptrace' : null)),
   ];
   if (plan.argv.length === 0 || words.some((word) => word.includes('\0')))

@@ -68,8 +68,8 @@ function isHidden({ source, path }: PathPair): boolean {
   return source !== path || !path.startsWith('/usr/');
 }
 
-/** Looks at the host for `planView`. */
-export async function readSystemFacts(): Promise<SystemFacts> {
+/** Looks at the host for `planView`; `more` are devices beside those that any VM may have. */
+export async function readSystemFacts(more: readonly string[] = []): Promise<SystemFacts> {
   const roots = new Map<string, string | null>();
   for (const path of rootNames) {
     const found = await lstat(path).catch(() => null);
@@ -82,6 +82,6 @@ export async function readSystemFacts(): Promise<SystemFacts> {
     if (source !== null) settings.set(path, source);
   }
   const devices = new Set<string>();
-  for (const path of knownDevices) if ((await stat(path).catch(() => null))?.isCharacterDevice()) devices.add(path);
+  for (const path of [...knownDevices, ...more]) if ((await stat(path).catch(() => null))?.isCharacterDevice()) devices.add(path);
   return { roots, settings, devices };
 }

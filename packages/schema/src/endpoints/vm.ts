@@ -65,6 +65,7 @@ const settingFlags = {
   memoryMiB: 'memory',
   cpuModel: 'cpu',
   balloonMiB: 'balloon',
+  memoryMaxMiB: 'memory-max',
   displayMemoryMiB: 'display-memory',
   bootOrder: 'boot',
   startDelaySeconds: 'start-delay',

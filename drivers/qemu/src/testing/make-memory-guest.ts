@@ -1,0 +1,99 @@
+import { createHash } from 'node:crypto';
+import { access, cp, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { cacheFolder, exec } from '@nakhoda/host';
+
+/** Debian's kernel for virtual machines: it knows virtio-mem, which the tiny guest's own kernel does not. */
+const kernelPackage = 'linux-image-cloud-amd64';
+/** Below drivers/virtio, in the order in which they are loaded. */
+const modules = ['virtio_ring', 'virtio', 'virtio_pci_modern_dev', 'virtio_pci_legacy_dev', 'virtio_pci', 'virtio_mem'];
+/** Memory that comes is used at once, and only for what can be moved away again. */
+const kernelWords = 'memhp_default_state=online_movable';
+/** Where isolinux's parts lie on Debian and Ubuntu; the tiny guest is built with them. */
+const bootFiles = ['/usr/lib/ISOLINUX/isolinux.bin', '/usr/lib/syslinux/modules/bios/ldlinux.c32'];
+
+const loader = `#!/bin/sh
+for module in ${modules.join(' ')}; do insmod /etc/tiny/modules/$module.ko; done
+`;
+
+/**
+ * The tiny guest with a kernel that takes memory while it runs, as an ISO image of 17 MB: its initramfs, modules of the
+ * distribution's package, no agent and no disk. Kept in the cache folder, so that the package's 27 MB are fetched once.
+ * Null where the distribution has no such package.
+ */
+export async function makeMemoryGuest(tinyIso: string): Promise<string | null> {
+  const name = await kernelName();
+  if (name === null) return null;
+  const folder = join(cacheFolder(process.env), 'memory-guest');
+  const sources = [name, await readFile(tinyIso), await readFile(import.meta.filename)];
+  const iso = join(folder, `${sources.reduce((hash, source) => hash.update(source), createHash('sha256')).digest('hex')}.iso`);
+  if (await exists(iso)) return iso;
+  await mkdir(folder, { recursive: true });
+  const work = await mkdtemp(join(folder, 'build-'));
+  try {
+    await build(tinyIso, name, work);
+    for (const entry of await readdir(folder)) if (entry.endsWith('.iso')) await rm(join(folder, entry));
+    await rename(join(work, 'memory.iso'), iso);
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+  return iso;
+}
+
+/** The package with the kernel itself, by the list that apt has; null when it has none. */
+async function kernelName(): Promise<string | null> {
+  const { stdout } = await exec(['apt-cache', 'depends', kernelPackage], { okExitCodes: [0, 100] });
+  return /Depends: (linux-image-\S+)/.exec(stdout)?.[1] ?? null;
+}
+
+async function build(tinyIso: string, name: string, work: string): Promise<void> {
+  // As the caller: apt's own user may not write into the folder.
+  await exec(['apt-get', '-qq', '-o', 'APT::Sandbox::User=root', 'download', name], { cwd: work, timeoutMs: 120_000 });
+  const archive = (await readdir(work)).find((entry) => entry.endsWith('.deb'));
+  if (archive === undefined) throw new Error(`apt-get downloaded no ${name}`);
+  await exec(['dpkg-deb', '--extract', join(work, archive), join(work, 'package')], { timeoutMs: 120_000 });
+
+  const cd = join(work, 'cd', 'isolinux');
+  const root = join(work, 'root');
+  for (const path of [cd, join(root, 'etc', 'tiny', 'modules')]) await mkdir(path, { recursive: true });
+  const [version] = await readdir(join(work, 'package', 'lib', 'modules'));
+  if (version === undefined) throw new Error(`${name} has no modules`);
+  const drivers = join(work, 'package', 'lib', 'modules', version, 'kernel', 'drivers', 'virtio');
+  for (const module of modules) await cp(join(drivers, `${module}.ko`), join(root, 'etc', 'tiny', 'modules', `${module}.ko`));
+  await writeFile(join(root, 'etc', 'tiny', 'load'), loader, { mode: 0o755 });
+  const guest = join(import.meta.dirname, '..', '..', '..', '..', 'guest');
+  const inittab = await readFile(join(guest, 'rootfs', 'etc', 'inittab'), 'utf8');
+  await writeFile(join(root, 'etc', 'inittab'), `::sysinit:/etc/tiny/load\n${inittab}`);
+
+  // The kernel unpacks one archive over the other.
+  const more = join(work, 'more.cpio');
+  const files = [
+    'etc',
+    'etc/inittab',
+    'etc/tiny',
+    'etc/tiny/load',
+    'etc/tiny/modules',
+    ...modules.map((one) => `etc/tiny/modules/${one}.ko`),
+  ];
+  await exec(['cpio', '--quiet', '-o', '-H', 'newc', '-R', '0:0', '-O', more], { cwd: root, input: files.join('\n') });
+  const initrd = join(work, 'initrd');
+  await exec(['xorriso', '-osirrox', 'on', '-indev', tinyIso, '-extract', '/isolinux/initrd', initrd]);
+  await writeFile(join(cd, 'initrd'), Buffer.concat([await readFile(initrd), await readFile(more)]));
+  await cp(join(work, 'package', 'boot', `vmlinuz-${version}`), join(cd, 'bzimage'));
+  for (const path of bootFiles) await exec(['cp', path, cd]);
+  const settings = await readFile(join(guest, 'iso', 'isolinux.cfg'), 'utf8');
+  await writeFile(join(cd, 'isolinux.cfg'), settings.replace('  APPEND ', `  APPEND ${kernelWords} `));
+  await exec([
+    ...['xorriso', '-as', 'mkisofs', '-quiet', '-o', join(work, 'memory.iso'), '-V', 'NAKHODA_MEMORY', '-r'],
+    ...['-b', 'isolinux/isolinux.bin', '-c', 'isolinux/boot.cat', '-no-emul-boot', '-boot-load-size', '4', '-boot-info-table'],
+    join(work, 'cd'),
+  ]);
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
