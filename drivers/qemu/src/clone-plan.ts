@@ -60,7 +60,8 @@ export function planClone(source: CloneSource, { snapshot, linked, spec }: Omit<
   const has = (slot: string): boolean => !entry || entry.disks.includes(slot);
   const chain = (slot: string): ChainImage[] => imageChain(store, placesOf(record), slot, layer);
   const images = spec.disks.map((disk): CloneImage => {
-    const known = from.disks.some(({ slot }) => slot === disk.slot) && has(disk.slot);
+    // A disk that the VM has no more may be part of a snapshot still.
+    const known = [...from.disks, ...(store.absent ?? [])].some(({ slot }) => slot === disk.slot) && has(disk.slot);
     if (!known) throw specError(`There is no ${disk.slot} in ${entry ? `the snapshot ${entry.name}` : `VM ${from.name}`}.`);
     return { disk, chain: chain(disk.slot), kind: linked ? 'overlay' : 'copy' };
   });

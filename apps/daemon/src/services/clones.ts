@@ -6,7 +6,9 @@ import type { Services } from './context.ts';
 import { quietContext } from './hypervisors.ts';
 import { freshMacBytes, macAddress } from './mac-addresses.ts';
 import { planFacts, promiseRecord } from './plans.ts';
-import { runningPlan, type VmRecord } from './vm-record.ts';
+import { withHardwareOf } from './rollback-plan.ts';
+import { snapshotPlan } from './snapshot-plans.ts';
+import { runningPlan, type VmPlan, type VmRecord } from './vm-record.ts';
 
 /** What a clone is made of and made into. */
 export interface PlannedClone {
@@ -43,7 +45,8 @@ export async function planNewClone(services: Services, source: VmRecord, request
     taken.add(mac);
     return mac;
   };
-  const plan = planClone(request, runningPlan(source), snapshot, { ...facts, freshMac });
+  const from = await planOfSource(services, driver, source, snapshot);
+  const plan = planClone(request, from, snapshot, { ...facts, freshMac });
   return {
     record: await promiseRecord(services, driver, plan.spec, plan.cdromPath),
     source: { vmid, name },
@@ -51,6 +54,14 @@ export async function planNewClone(services: Services, source: VmRecord, request
     linked: plan.linked,
     left: plan.left,
   };
+}
+
+/** What the source has now, or had in the snapshot as far as that was kept. */
+async function planOfSource({ store }: Services, driver: Driver, source: VmRecord, snapshot: Snapshot | null): Promise<VmPlan> {
+  const now = runningPlan(source);
+  const { vmid } = now.spec;
+  const then = snapshot ? await snapshotPlan(store, { vmid, snapshot, capabilities: driver.capabilities() }) : null;
+  return then ? { ...then, spec: withHardwareOf(now.spec, then.spec) } : now;
 }
 
 async function findSnapshot(services: Services, driver: Driver, { spec }: VmRecord, wanted: string): Promise<Snapshot> {

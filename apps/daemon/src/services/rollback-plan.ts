@@ -38,8 +38,7 @@ export interface RollbackPlan {
  * @throws NakhodaError `network.not-found`, `vm.mac-taken`, `storage.volume-not-found` where the machine of that day cannot be
  */
 export function planRollback(record: VmRecord, then: VmPlan, facts: RollbackFacts): RollbackPlan {
-  const stays = Object.entries(record.spec).filter(([field]) => notOfTheMachine.has(field as keyof VmSpec));
-  const spec: VmSpec = { ...then.spec, ...Object.fromEntries(stays) };
+  const spec = withHardwareOf(record.spec, then.spec);
   refuseLostNetworks(spec, facts);
   refuseTakenMacs(spec, facts);
   const notes: string[] = [];
@@ -53,6 +52,12 @@ export function planRollback(record: VmRecord, then: VmPlan, facts: RollbackFact
   const unused = unusedImages(record, spec).filter((file) => facts.files.has(file));
   notes.push(...unused.map((file) => `${file} came after the snapshot: the VM has it no more, and it stays in the VM's folder.`));
   return { spec, cdromPath, kept: keptAttachments(record, spec), changes: machineChanges(record.spec, spec), unused, notes };
+}
+
+/** A VM with the hardware that it had once; what it is called, and how it is kept in order, stays. Pure. */
+export function withHardwareOf(now: VmSpec, then: VmSpec): VmSpec {
+  const stays = Object.entries(now).filter(([field]) => notOfTheMachine.has(field as keyof VmSpec));
+  return { ...then, ...Object.fromEntries(stays) };
 }
 
 function refuseLostNetworks({ name, nics }: VmSpec, { networks, snapshot }: RollbackFacts): void {
