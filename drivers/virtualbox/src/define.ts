@@ -8,9 +8,12 @@ import { type Capabilities, NakhodaError } from '@nakhoda/schema';
 
 import { capabilitiesOf } from './capabilities.ts';
 import { clearRun } from './clear-run.ts';
-import { descriptionArgs, modifyArgs } from './definition-plan.ts';
+import { changeArgs, descriptionArgs, modifyArgs } from './definition-plan.ts';
 import type { DefinitionStep } from './definition-plan.ts';
 import { existingImages } from './existing-images.ts';
+import { readAdoption, removeAdoption } from './foreign/adoption-record.ts';
+import { restoreOwners } from './foreign/owned-tree.ts';
+import { self } from './foreign/take.ts';
 import { needExecution } from './host-facts.ts';
 import { machineName, specPath } from './machines.ts';
 import type { KnownMachine } from './machines.ts';
@@ -80,7 +83,7 @@ async function defineNew(parts: Parts, ctx: DriverContext, spec: MachineSpec): P
       await alignSecureBoot(parts, ctx.signal, spec);
     },
     async () => {
-      await forget(parts, spec);
+      await forgetMachine(parts, spec);
       for (const path of made) await removeImage(parts, spec.vmid, path);
       await rm(specPath(spec.directory), { force: true });
     },
@@ -98,7 +101,7 @@ async function orUndo(parts: Parts, work: () => Promise<void>, undo: () => Promi
 }
 
 /** Unregisters a VM, and removes its folder. Its images outside that folder stay. */
-async function forget(parts: Parts, spec: MachineSpec): Promise<void> {
+export async function forgetMachine(parts: Parts, spec: MachineSpec): Promise<void> {
   const registered = await parts.machines.registeredFile(spec);
   if (registered?.uuid === spec.uuid) await parts.vbox.run(['unregistervm', spec.uuid], { lanes: [vmLane(spec.vmid), mediaLane] });
   await rm(dirname(machineFilePath(spec)), { recursive: true, force: true });
@@ -112,17 +115,19 @@ async function redefine(parts: Parts, ctx: DriverContext, known: KnownMachine, s
   const before = known.spec;
   await refuseDiskChanges(known, spec);
   const made: string[] = [];
-  const apply = async (wanted: MachineSpec, signal?: AbortSignal): Promise<void> => {
+  const apply = async (from: MachineSpec, wanted: MachineSpec, signal?: AbortSignal): Promise<void> => {
     await writeFileAtomic(specPath(wanted.directory), JSON.stringify(wanted, null, 2));
-    await parts.vbox.run(modifyArgs(wanted), { lanes: [vmLane(wanted.vmid)], ...(signal ? { signal } : {}) });
+    const args = wanted.found ? changeArgs(from, wanted) : modifyArgs(wanted);
+    if (args.length > 2) await parts.vbox.run(args, { lanes: [vmLane(wanted.vmid)], ...(signal ? { signal } : {}) });
     await applyStorage(parts, signal, wanted, made);
-    await alignSecureBoot(parts, signal, wanted);
+    // An adopted machine's variable store is its user's.
+    if (!wanted.found) await alignSecureBoot(parts, signal, wanted);
   };
   await orUndo(
     parts,
-    () => apply(spec, ctx.signal),
+    () => apply(before, spec, ctx.signal),
     async () => {
-      await apply(await withGrownDisks(before));
+      await apply(spec, await withGrownDisks(before));
       for (const path of made) await removeImage(parts, spec.vmid, path);
     },
   );
@@ -190,7 +195,8 @@ async function redefineSaved(parts: Parts, ctx: DriverContext, known: KnownMachi
  * day. Waits, by way of the retries, until VirtualBox has let go of the VM's last run.
  */
 export async function alignNics(parts: Parts, signal: AbortSignal | undefined, spec: MachineSpec): Promise<void> {
-  const args = ['modifyvm', spec.uuid, ...descriptionArgs(spec), ...attachmentArgs(spec.nics)];
+  const args = ['modifyvm', spec.uuid, ...(spec.found ? [] : descriptionArgs(spec)), ...attachmentArgs(spec.nics, spec.found)];
+  if (args.length === 2) return;
   await parts.vbox.run(args, { lanes: [vmLane(spec.vmid)], ...(signal ? { signal } : {}) });
 }
 
@@ -244,9 +250,21 @@ export async function undefine(parts: Parts, ctx: DriverContext, vmid: number): 
   const { directory } = known.spec;
   const kept = (await readdir(directory).catch(() => [])).filter((file) => /^disk-?\d+\.vdi$/u.test(file));
   for (const file of kept) await removeImage(parts, vmid, join(directory, file));
+  if (known.spec.found) await letGoOfFolder(parts, ctx, known.spec);
   await removeRuntimeFiles(known.spec.runtimeDirectory);
   await rm(specPath(known.spec.directory), { force: true });
   for (const folder of [known.spec.directory, known.spec.runtimeDirectory]) await removeIfEmpty(folder);
+}
+
+/** What is left in the folder of an adopted VM's user, now that the VM and its disks are gone, is that user's again. */
+async function letGoOfFolder(parts: Parts, ctx: DriverContext, { vmid, directory }: MachineSpec): Promise<void> {
+  const record = await readAdoption(directory);
+  if (record !== null) {
+    await rm(record.keptFile, { force: true });
+    for (const left of await restoreOwners(record.entries, record.folder, self())) ctx.log(`Left as it is: ${left}`);
+  }
+  await removeAdoption(directory);
+  await parts.folders.remove(vmid);
 }
 
 async function removeIfEmpty(folder: string): Promise<void> {
@@ -265,7 +283,7 @@ async function exists(path: string): Promise<boolean> {
   );
 }
 
-function existsOutside(spec: MachineSpec): NakhodaError {
+export function existsOutside(spec: MachineSpec): NakhodaError {
   return new NakhodaError('vm.exists-outside', {
     message: `VirtualBox has another machine named ${machineName(spec.vmid)}, or of UUID ${spec.uuid}, that this VM is not.`,
     hint: `Look at it with VBoxManage showvminfo ${machineName(spec.vmid)}, and unregister it if nobody needs it.`,

@@ -1,4 +1,5 @@
-import { XMLParser } from 'fast-xml-parser';
+import { attribute, child, children, parseXml, plainUuid, text } from './xml-node.ts';
+import type { XmlNode } from './xml-node.ts';
 
 /** A snapshot as the `.vbox` file tells it. */
 export interface ObservedSnapshot {
@@ -63,50 +64,9 @@ export interface RegistryEntry {
   file: string;
 }
 
-interface XmlNode {
-  [name: string]: XmlNode[] | string | undefined;
-}
-
-const parser = new XMLParser({
-  ignoreAttributes: false,
-  attributeNamePrefix: '@',
-  parseAttributeValue: false,
-  parseTagValue: false,
-  trimValues: false,
-  // Every element as an array: one snapshot and ten then look the same.
-  isArray: (_name, _path, _isLeaf, isAttribute) => !isAttribute,
-  alwaysCreateTextNode: true,
-  htmlEntities: true,
-});
-
-/** The elements `name` directly in `node`; an empty or absent element gives none. */
-function children(node: XmlNode | undefined, name: string): XmlNode[] {
-  const found = node?.[name];
-  return Array.isArray(found) ? found.filter((child) => typeof child === 'object') : [];
-}
-
-function child(node: XmlNode | undefined, name: string): XmlNode | undefined {
-  return children(node, name)[0];
-}
-
-function attribute(node: XmlNode | undefined, name: string): string | undefined {
-  const value = node?.[`@${name}`];
-  return typeof value === 'string' ? value : undefined;
-}
-
-function text(node: XmlNode | undefined): string {
-  const value = node?.['#text'];
-  return typeof value === 'string' ? value : '';
-}
-
-/** VirtualBox writes UUIDs in braces, and everybody else without. */
-function plainUuid(value: string | undefined): string | null {
-  return value === undefined ? null : value.replace(/^\{|\}$/g, '').toLowerCase();
-}
-
 /** The VMs that `VirtualBox.xml` (format 1.12-linux) lists, and its own extra data. */
 export function parseRegistry(xml: string): { machines: RegistryEntry[]; extraData: Record<string, string> } {
-  const global = child(child(parser.parse(xml) as XmlNode, 'VirtualBox'), 'Global');
+  const global = child(child(parseXml(xml), 'VirtualBox'), 'Global');
   const machines = children(child(global, 'MachineRegistry'), 'MachineEntry').flatMap((entry) => {
     const uuid = plainUuid(attribute(entry, 'uuid'));
     const file = attribute(entry, 'src');
@@ -117,7 +77,7 @@ export function parseRegistry(xml: string): { machines: RegistryEntry[]; extraDa
 
 /** A VM's `.vbox` file (format 1.20-linux); null when it is not one. */
 export function parseMachine(xml: string): ObservedMachine | null {
-  const machine = child(child(parser.parse(xml) as XmlNode, 'VirtualBox'), 'Machine');
+  const machine = child(child(parseXml(xml), 'VirtualBox'), 'Machine');
   const uuid = plainUuid(attribute(machine, 'uuid'));
   if (machine === undefined || uuid === null) return null;
   const bases = parseMediaBases(machine);

@@ -1,4 +1,5 @@
 import type { Consoles } from './consoles.ts';
+import type { AdoptedFolders } from './foreign/adopted-folders.ts';
 import type { HostFacts } from './host-facts.ts';
 import type { KeyedQueue } from './keyed-queue.ts';
 import type { Machines } from './machines.ts';
@@ -11,6 +12,10 @@ export interface Parts {
   machines: Machines;
   consoles: Consoles;
   vnc: VncServers;
+  /** Folders of adopted VMs. */
+  folders: AdoptedFolders;
+  /** The run time has a file system of its own. */
+  isolated: boolean;
   /** One operation that changes a VM at a time. */
   operations: KeyedQueue;
   hostFacts(): HostFacts;
