@@ -9,6 +9,7 @@ const samples: Readonly<Record<string, string>> = {
   node: 'local',
   id: 'abc',
   slot: 'disk0',
+  user: 'ann',
 };
 
 /** Every endpoint of the table, with an address that fits its parameters. A new one is included by itself. */

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 
 const groups: readonly { readonly title: string; readonly words: readonly string[] }[] = [
   { title: 'Daemon', words: ['up', 'down', 'host'] },
-  { title: 'Virtual machines', words: ['vm', 'disk', 'nic', 'console', 'snapshot'] },
+  { title: 'Virtual machines', words: ['vm', 'disk', 'nic', 'console', 'snapshot', 'foreign'] },
   { title: 'Networks and storage', words: ['network', 'storage'] },
   { title: 'Tasks and access', words: ['task', 'token', 'password'] },
   { title: 'Experiment', words: ['lab'] },
@@ -19,6 +19,10 @@ const examples: Readonly<Record<string, string>> = {
   'vm shutdown': 'nakhoda vm shutdown web --timeout 60',
   'vm stop': 'nakhoda vm stop 100',
   'vm import': 'nakhoda vm import /srv/old/web.vmdk --hypervisor qemu --name web --memory 1024 --network lab',
+  'vm adopt': "nakhoda vm adopt ann/'web server' --name web --network lab",
+  'vm release': 'nakhoda vm release web',
+  'foreign users add': 'nakhoda foreign users add ann',
+  'foreign list': 'nakhoda foreign list',
   'vm set': 'nakhoda vm set web --memory 1024 --autostart yes --tags lab,week-3',
   'vm revert': 'nakhoda vm revert web',
   'vm suspend': 'nakhoda vm suspend web',

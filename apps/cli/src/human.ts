@@ -1,5 +1,6 @@
 import type { EndpointId, EndpointResult, HostCheck, Network, Snapshot, Task } from '@nakhoda/schema';
 
+import { renderForeign, renderForeignUsers } from './render-foreign.ts';
 import { renderGuest } from './render-guest.ts';
 import { renderDisks, renderNics, renderVm } from './render-vm.ts';
 import { snapshotTree } from './snapshot-tree.ts';
@@ -36,6 +37,8 @@ const renderers: Renderers = {
   'vm.guest.thaw': ({ fileSystems }) => (fileSystems === 0 ? 'Nothing was frozen.' : `${fileSystems} file systems go on.`),
   'vm.type': ({ pressed }) => pressedText(pressed),
   'vm.keys': ({ pressed }) => pressedText(pressed),
+  'foreign.list': renderForeign,
+  'foreign.users': renderForeignUsers,
   'disk.list': renderDisks,
   'nic.list': renderNics,
   'snapshot.list': (snapshots: Snapshot[]) => snapshotTree(snapshots).map(printable).join('\n'),

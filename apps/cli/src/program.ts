@@ -70,6 +70,8 @@ function addExamples(program: Command): void {
 const nouns: Readonly<Record<string, string>> = {
   host: 'What this host can do',
   vm: 'Virtual machines',
+  foreign: 'VMs that users of this host have in VirtualBox',
+  users: 'Whose VMs are looked at',
   file: 'Files of a guest',
   disk: 'Disks of a VM',
   nic: 'Network cards of a VM',

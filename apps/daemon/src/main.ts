@@ -25,6 +25,7 @@ import { systemHandlers } from './handlers/system.ts';
 import { taskHandlers } from './handlers/task.ts';
 import { vmChangeHandlers } from './handlers/vm-change.ts';
 import { vmCloneHandlers } from './handlers/vm-clone.ts';
+import { foreignHandlers } from './handlers/foreign.ts';
 import { vmImportHandlers } from './handlers/vm-import.ts';
 import { vmGuestHandlers } from './handlers/vm-guest.ts';
 import { vmConsoleHandlers } from './handlers/vm-console.ts';
@@ -90,6 +91,7 @@ async function run(config: DaemonConfig): Promise<void> {
     ...vmDeviceHandlers(services),
     ...vmCloneHandlers(services),
     ...vmImportHandlers(services),
+    ...foreignHandlers(services),
     ...vmGuestHandlers(services),
     ...vmConsoleHandlers(services, tickets),
     ...snapshotHandlers(services),

@@ -1,13 +1,14 @@
 import { isDeepStrictEqual } from 'node:util';
 
 import type { MachineDisk, MachineNic, MachineSpec } from '@nakhoda/driver';
+import type { FoundMachine } from '@nakhoda/schema';
 
 import type { DefinitionStep } from './definition-plan.ts';
 import { executionCap } from './hardware-plan.ts';
 import type { ObservedMachine } from './machine-file.ts';
 import { hasCable } from './nic-plan.ts';
-import { attachStep, createImageStep, detachStep, planDisk } from './storage-plan.ts';
-import { cdPlace, controllerKinds, samePlace, slotNumber } from './storage-places.ts';
+import { attachStep, cdPlaceOf, createImageStep, detachStep, planDisk } from './storage-plan.ts';
+import { kindsIn, samePlace, slotNumber } from './storage-places.ts';
 
 /** A part of a change that is done as a whole or not at all. */
 export interface ChangeUnit {
@@ -65,7 +66,7 @@ export function planChange(
   const plans = [
     { units: [], pending: fields.map(waits) },
     cdPlan(running, wanted, facts.observed),
-    ...pairs(running.disks, wanted.disks).map(([before, after]) => diskPlan(wanted.uuid, before, after, facts)),
+    ...pairs(running.disks, wanted.disks).map(([before, after]) => diskPlan(wanted.uuid, before, after, { ...facts, found: wanted.found })),
     ...pairs(running.nics, wanted.nics).map(([before, after]) => nicPlan(wanted.uuid, before, after)),
     capPlan(running, wanted),
   ];
@@ -92,7 +93,10 @@ function refused(field: string, reason: string): ChangePlan {
 
 const nothing: ChangePlan = { units: [], pending: [] };
 
-function cdPlan(running: MachineSpec, { uuid, cdrom }: MachineSpec, observed: ObservedMachine | null): ChangePlan {
+function cdPlan(running: MachineSpec, wanted: MachineSpec, observed: ObservedMachine | null): ChangePlan {
+  const { uuid, cdrom } = wanted;
+  const cdPlace = cdPlaceOf(wanted);
+  if (cdPlace === null) return nothing;
   const inDrive = observed?.attachments.find((found) => samePlace(found, cdPlace))?.baseLocation;
   if (running.cdrom === cdrom && (inDrive === undefined || inDrive === cdrom)) return nothing;
   const at = ['--storagectl', cdPlace.controller, '--port', String(cdPlace.port), '--device', String(cdPlace.device)];
@@ -110,14 +114,14 @@ function capPlan(running: MachineSpec, wanted: MachineSpec): ChangePlan {
   return done('cpuLimit', [{ args, media: false }], (spec) => ({ ...spec, cpuLimit }));
 }
 
-type DiskFacts = Parameters<typeof planChange>[2];
+type DiskFacts = Parameters<typeof planChange>[2] & { found: FoundMachine | undefined };
 
 function diskPlan(uuid: string, before: MachineDisk | undefined, after: MachineDisk | undefined, facts: DiskFacts): ChangePlan {
   if (before && after) return diskFieldsPlan(uuid, before, after, facts.observed);
   if (after) return newDiskPlan(uuid, after, facts);
   if (!before) return nothing;
   const field = `disks.${before.slot}`;
-  const { place } = planDisk(before);
+  const { place } = planDisk(before, facts.found);
   const found = facts.observed?.attachments.find((attachment) => samePlace(attachment, place));
   const without: ChangeUnit['record'] = (spec) => ({ ...spec, disks: spec.disks.filter(({ slot }) => slot !== before.slot) });
   if (!found) return done(field, [], without);
@@ -130,18 +134,18 @@ function diskPlan(uuid: string, before: MachineDisk | undefined, after: MachineD
   return done(field, [detachStep(uuid, place)], without);
 }
 
-function newDiskPlan(uuid: string, disk: MachineDisk, { observed, existingImages, linkedImages }: DiskFacts): ChangePlan {
+function newDiskPlan(uuid: string, disk: MachineDisk, { observed, existingImages, linkedImages, found }: DiskFacts): ChangePlan {
   const field = `disks.${disk.slot}`;
-  const drive = planDisk(disk);
+  const drive = planDisk(disk, found);
   if (disk.bus !== 'sata')
     return refused(field, `VirtualBox adds only disks on sata to a running VM, and ${disk.slot} is to be on ${disk.bus}.`);
-  const controller = observed?.controllers.find(({ name }) => name === controllerKinds.sata?.name);
+  const controller = observed?.controllers.find(({ name }) => kindsIn(found).some((kind) => kind.type === 'AHCI' && kind.name === name));
   if (!controller || controller.ports <= drive.place.port) {
     return refused(field, 'The VM was started without a SATA controller that has room for it; VirtualBox adds none to a running VM.');
   }
   const path = linkedImages?.get(disk.path) ?? disk.path;
   const asItComes = { ...drive, path, discard: false, nonrotational: false, hotpluggable: false, bandwidthGroup: null };
-  const attached = observed?.attachments.some((found) => samePlace(found, drive.place) && found.baseLocation === disk.path);
+  const attached = observed?.attachments.some((present) => samePlace(present, drive.place) && present.baseLocation === disk.path);
   const steps = [...(existingImages.has(disk.path) ? [] : [createImageStep(disk)]), ...(attached ? [] : [attachStep(uuid, asItComes)])];
   // VirtualBox sets these on drives of stopped VMs only, and reads at a start whether flushes are passed on.
   const plugged: MachineDisk = { ...disk, ssd: false, mbpsLimit: 0, cache: controller.hostIoCache ? 'unsafe' : disk.cache };

@@ -7,7 +7,7 @@ import { writeFileAtomic } from '@nakhoda/host';
 import { type Capabilities, NakhodaError } from '@nakhoda/schema';
 
 import { capabilitiesOf } from './capabilities.ts';
-import { descriptionArgs, modifyArgs } from './definition-plan.ts';
+import { changeArgs, descriptionArgs, modifyArgs } from './definition-plan.ts';
 import type { DefinitionStep } from './definition-plan.ts';
 import { existingImages, linkedImages, refuseLinkedGrowth } from './existing-images.ts';
 import { needExecution } from './host-facts.ts';
@@ -82,7 +82,7 @@ async function defineNew(parts: Parts, ctx: DriverContext, spec: MachineSpec, li
       await alignSecureBoot(parts, ctx.signal, spec);
     },
     async () => {
-      await forget(parts, spec);
+      await forgetMachine(parts, spec);
       for (const path of made) await removeImage(parts, spec.vmid, path);
       await rm(specPath(spec.directory), { force: true });
     },
@@ -100,7 +100,7 @@ async function orUndo(parts: Parts, work: () => Promise<void>, undo: () => Promi
 }
 
 /** Unregisters a VM, and removes its folder. Its images outside that folder stay. */
-async function forget(parts: Parts, spec: MachineSpec): Promise<void> {
+export async function forgetMachine(parts: Parts, spec: MachineSpec): Promise<void> {
   const registered = await parts.machines.registeredFile(spec);
   if (registered?.uuid === spec.uuid) await parts.vbox.run(['unregistervm', spec.uuid], { lanes: [vmLane(spec.vmid), mediaLane] });
   await rm(dirname(machineFilePath(spec)), { recursive: true, force: true });
@@ -116,9 +116,9 @@ async function redefine(parts: Parts, ctx: DriverContext, known: KnownMachine, s
   const made: string[] = [];
   await orUndo(
     parts,
-    () => applySettings(parts, ctx.signal, spec, made),
+    () => applySettings(parts, ctx.signal, { before, spec }, made),
     async () => {
-      await applySettings(parts, undefined, await withGrownDisks(before), made);
+      await applySettings(parts, undefined, { before: spec, spec: await withGrownDisks(before) }, made);
       for (const path of made) await removeImage(parts, spec.vmid, path);
     },
   );
@@ -126,13 +126,21 @@ async function redefine(parts: Parts, ctx: DriverContext, known: KnownMachine, s
 
 /**
  * Brings a registered machine that does not run, and has no saved memory, in line with the spec, and puts that on record.
+ * @param change.before what it is so far; of an adopted machine only what differs is set, for the rest is its user's
  * @param made gets the images that it makes
  */
-export async function applySettings(parts: Parts, signal: AbortSignal | undefined, spec: MachineSpec, made: string[]): Promise<void> {
+export async function applySettings(
+  parts: Parts,
+  signal: AbortSignal | undefined,
+  { before, spec }: { before: MachineSpec; spec: MachineSpec },
+  made: string[],
+): Promise<void> {
   await recordSpec(spec);
-  await parts.vbox.run(modifyArgs(spec), { lanes: [vmLane(spec.vmid)], ...(signal ? { signal } : {}) });
+  const args = spec.found ? changeArgs(before, spec) : modifyArgs(spec);
+  if (args.length > 2) await parts.vbox.run(args, { lanes: [vmLane(spec.vmid)], ...(signal ? { signal } : {}) });
   await applyStorage(parts, signal, spec, made);
-  await alignSecureBoot(parts, signal, spec);
+  // An adopted machine's variable store is its user's.
+  if (!spec.found) await alignSecureBoot(parts, signal, spec);
 }
 
 /** Writes down what the machine is to be. */
@@ -203,7 +211,8 @@ async function redefineSaved(parts: Parts, ctx: DriverContext, known: KnownMachi
  * day. Waits, by way of the retries, until VirtualBox has let go of the VM's last run.
  */
 export async function alignNics(parts: Parts, signal: AbortSignal | undefined, spec: MachineSpec): Promise<void> {
-  const args = ['modifyvm', spec.uuid, ...descriptionArgs(spec), ...attachmentArgs(spec.nics)];
+  const args = ['modifyvm', spec.uuid, ...(spec.found ? [] : descriptionArgs(spec)), ...attachmentArgs(spec.nics, spec.found)];
+  if (args.length === 2) return;
   await parts.vbox.run(args, { lanes: [vmLane(spec.vmid)], ...(signal ? { signal } : {}) });
 }
 

@@ -4,7 +4,8 @@ import type { MachineSpec } from '@nakhoda/driver';
 
 import { bootArgs } from './boot-plan.ts';
 import { audioArgs, boardArgs, displayArgs, executionCap } from './hardware-plan.ts';
-import { nicArgs } from './nic-plan.ts';
+import { parseModifyFlags } from './modify-flags.ts';
+import { attachmentArgs, nicArgs } from './nic-plan.ts';
 
 /** One call of VBoxManage. */
 export interface DefinitionStep {
@@ -36,6 +37,18 @@ export function descriptionArgs(spec: MachineSpec): string[] {
   return ['--description', `Nakhoda's VM ${spec.name}`];
 }
 
+/**
+ * The call that changes an adopted machine from one spec to another: only what differs, for the rest is its user's, and
+ * the host's side of its NICs.
+ */
+export function changeArgs(before: MachineSpec, wanted: MachineSpec): string[] {
+  const known = new Set(parseModifyFlags(modifyArgs(before).slice(2)).map(({ args }) => args.join(' ')));
+  const changed = parseModifyFlags(modifyArgs(wanted).slice(2)).filter(
+    ({ flag, args }) => flag !== '--description' && !known.has(args.join(' ')),
+  );
+  return ['modifyvm', wanted.uuid, ...changed.flatMap(({ args }) => args), ...attachmentArgs(wanted.nics, wanted.found)];
+}
+
 /** Most of the machine in one call that changes nothing when nothing is to be changed. */
 export function modifyArgs(spec: MachineSpec): string[] {
   return [
@@ -55,7 +68,7 @@ export function modifyArgs(spec: MachineSpec): string[] {
     ...['--clipboard-mode', 'disabled', '--drag-and-drop', 'disabled', '--vrde', 'off'],
     ...serialArgs(1, '0x3F8', '4', serialSocket(spec.runtimeDirectory)),
     ...serialArgs(2, '0x2F8', '3', agentSocket(spec.runtimeDirectory)),
-    ...nicArgs(spec.nics),
+    ...nicArgs(spec.nics, spec.found),
   ];
 }
 

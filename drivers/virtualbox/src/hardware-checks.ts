@@ -6,25 +6,62 @@ import { ideRoom, placeDisk, slotNumber } from './storage-places.ts';
 
 /** Combinations that VirtualBox does not have, though each field alone would be good. Pure. */
 export function hardwareChecks(spec: MachineSpec): SpecProblem[] {
-  return [...spec.disks.flatMap((_disk, index) => diskProblems(spec, index)), ...bootProblems(spec)];
+  return [...spec.disks.flatMap((_disk, index) => diskProblems(spec, index)), ...bootProblems(spec), ...foundProblems(spec)];
+}
+
+/** What an adopted VM has no drive for. */
+function foundProblems({ found, cdrom, cloudInit, firmware, tpm }: MachineSpec): SpecProblem[] {
+  if (!found) return [];
+  const hint = 'Give the VM back with `nakhoda vm release`, have its user add the drive, and adopt it again.';
+  return [
+    ...(cdrom !== null && !found.drives.some(({ slot }) => slot === 'cdrom')
+      ? [{ field: 'cdrom', message: 'This adopted VM has no CD drive.', hint }]
+      : []),
+    ...(firmware !== 'bios' || tpm
+      ? [
+          {
+            field: firmware === 'bios' ? 'tpm' : 'firmware',
+            message: 'An adopted VM gets neither UEFI nor a TPM, whose store would not go back with it.',
+            hint: 'Leave it as it is.',
+          },
+        ]
+      : []),
+    ...(cloudInit === undefined
+      ? []
+      : [
+          {
+            field: 'cloudInit',
+            message: 'An adopted VM gets no second CD drive for cloud-init.',
+            hint: 'Leave its cloud-init settings out.',
+          },
+        ]),
+  ];
 }
 
 function diskProblems(spec: MachineSpec, index: number): SpecProblem[] {
-  const { disks } = spec;
+  const { disks, found } = spec;
   const disk = disks[index];
   if (!disk) return [];
   const problems: SpecProblem[] = [];
   const { slot, bus, cache } = disk;
-  if (bus === 'ide' && slotNumber(slot) >= ideRoom(spec)) {
+  const isFound = found?.drives.some((drive) => drive.slot === slot && drive.path === disk.path) === true;
+  if (bus === 'ide' && found && !isFound) {
+    problems.push({
+      field: `disks.${index}.bus`,
+      message: `${slot} is to be on IDE, and an adopted VM gets no new disk there.`,
+      hint: 'Put it on another bus, for example sata.',
+    });
+  }
+  if (bus === 'ide' && !found && slotNumber(slot) >= ideRoom(spec)) {
     problems.push({
       field: `disks.${index}.bus`,
       message: `IDE has room for disk0 to disk${ideRoom(spec) - 1} beside its CD drives, not for ${slot}.`,
       hint: 'Put it on another bus, for example sata.',
     });
   }
-  const { controller } = placeDisk(disk);
+  const { controller } = placeDisk(disk, found);
   const other = disks.slice(0, index).find((earlier) => {
-    return placeDisk(earlier).controller === controller && usesHostCache(earlier.cache) !== usesHostCache(cache);
+    return placeDisk(earlier, found).controller === controller && usesHostCache(earlier.cache) !== usesHostCache(cache);
   });
   if (other) {
     problems.push({

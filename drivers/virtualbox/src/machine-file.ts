@@ -1,7 +1,7 @@
 import { isAbsolute } from 'node:path';
 
-import { attribute, child, children, parseXml, plainUuid, text } from './vbox-xml.ts';
-import type { XmlNode } from './vbox-xml.ts';
+import { attribute, child, children, parseXml, plainUuid, text } from './xml-node.ts';
+import type { XmlNode } from './xml-node.ts';
 
 /** A snapshot as the `.vbox` file tells it. */
 export interface ObservedSnapshot {

@@ -1,5 +1,5 @@
-import { attribute, child, children, parseXml, plainUuid } from './vbox-xml.ts';
-import type { XmlNode } from './vbox-xml.ts';
+import { attribute, child, children, parseXml, plainUuid } from './xml-node.ts';
+import type { XmlNode } from './xml-node.ts';
 
 /** An image of a disk in VirtualBox's list. */
 export interface Medium {

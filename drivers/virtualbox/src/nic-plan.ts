@@ -1,5 +1,5 @@
 import type { MachineNic } from '@nakhoda/driver';
-import type { NicModel } from '@nakhoda/schema';
+import type { FoundMachine, NicModel } from '@nakhoda/schema';
 
 import { slotNumber } from './storage-places.ts';
 
@@ -14,23 +14,42 @@ export function hasCable({ linkUp, attachment }: Pick<MachineNic, 'linkUp' | 'at
   return linkUp && attachment.kind !== 'none';
 }
 
+/** Cards of an adopted VM that are on no network of ours. */
+export function looseNics(nics: readonly Pick<MachineNic, 'slot'>[], found: FoundMachine | undefined): FoundMachine['nics'] {
+  return (found?.nics ?? []).filter(({ slot }) => !nics.some((nic) => nic.slot === slot));
+}
+
 /** The cards, those that go included. */
-export function nicArgs(nics: readonly MachineNic[]): string[] {
-  const unused = Array.from({ length: nicSlots }, (_, slot) => slot).filter((slot) => !nics.some((nic) => slotNumber(nic.slot) === slot));
+export function nicArgs(nics: readonly MachineNic[], found?: FoundMachine): string[] {
+  const unused = Array.from({ length: nicSlots }, (_, slot) => slot).filter(
+    (slot) => ![...nics, ...(found?.nics ?? [])].some((nic) => slotNumber(nic.slot) === slot),
+  );
   const cards = nics.flatMap((nic) => {
     const number = slotNumber(nic.slot) + 1;
     const type = nicTypes[nic.model] ?? '82540EM';
     return [`--nic-type${number}`, type, `--mac-address${number}`, nic.mac.replaceAll(':', '').toUpperCase()];
   });
-  return [...attachmentArgs(nics), ...cards, ...unused.flatMap((slot) => [`--nic${slot + 1}`, 'none'])];
+  // One that a NIC of ours had taken the place of has its own address again.
+  const own = looseNics(nics, found).flatMap(({ slot, mac }) => [
+    `--mac-address${slotNumber(slot) + 1}`,
+    mac.replaceAll(':', '').toUpperCase(),
+  ]);
+  return [...attachmentArgs(nics, found), ...cards, ...own, ...unused.flatMap((slot) => [`--nic${slot + 1}`, 'none'])];
 }
 
 /**
  * The host's side of the NICs. VirtualBox lets it be changed even while the VM's memory is saved, which it does not
- * for the cards themselves (7.2.22: "The machine is not mutable").
+ * for the cards themselves (7.2.22: "The machine is not mutable"). Cards of an adopted VM that are on no network of ours
+ * are tied to nothing, also after a roll back to a snapshot of its former life.
  */
-export function attachmentArgs(nics: readonly MachineNic[]): string[] {
-  return nics.flatMap((nic) => {
+export function attachmentArgs(nics: readonly MachineNic[], found?: FoundMachine): string[] {
+  const pulled = looseNics(nics, found).flatMap(({ slot }) => [
+    `--nic${slotNumber(slot) + 1}`,
+    'null',
+    `--cable-connected${slotNumber(slot) + 1}`,
+    'off',
+  ]);
+  const tied = nics.flatMap((nic) => {
     const { slot, attachment } = nic;
     const number = slotNumber(slot) + 1;
     const cable = [`--cable-connected${number}`, hasCable(nic) ? 'on' : 'off'];
@@ -48,4 +67,5 @@ export function attachmentArgs(nics: readonly MachineNic[]): string[] {
         return [`--nic${number}`, 'null', ...cable];
     }
   });
+  return [...tied, ...pulled];
 }

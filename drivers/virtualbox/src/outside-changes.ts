@@ -1,6 +1,7 @@
 import type { MachineSpec } from '@nakhoda/driver';
 
 import type { ObservedMachine } from './machine-file.ts';
+import { looseNics } from './nic-plan.ts';
 
 /**
  * What VirtualBox's settings have otherwise than the spec that this driver gave it, one sentence each: somebody used
@@ -18,12 +19,13 @@ export function outsideChanges(spec: MachineSpec, observed: ObservedMachine): st
   compare('disks', list(locations('HardDisk')), list(spec.disks.map(({ path }) => path)));
   // An image that another VM was given first is listed in that one's file alone (7.2.22); this one's does not tell which it is.
   const listedElsewhere = observed.attachments.some(({ mediumUuid, baseLocation }) => mediumUuid !== null && baseLocation === null);
-  const images = [spec.cdrom, spec.cloudInit].filter((path) => typeof path === 'string');
+  const further = (spec.found?.drives ?? []).filter(({ type, slot }) => type === 'DVD' && slot === null).map(({ path }) => path);
+  const images = [spec.cdrom, spec.cloudInit, ...further].filter((path) => typeof path === 'string');
   if (!listedElsewhere) compare('CD image', list(locations('DVD')), list(images));
   compare(
     'NICs',
     list(observed.nics.map(({ number, mac }) => `net${number} ${mac}`)),
-    list(spec.nics.map(({ slot, mac }) => `${slot} ${mac.toLowerCase()}`)),
+    list([...spec.nics, ...looseNics(spec.nics, spec.found)].map(({ slot, mac }) => `${slot} ${mac.toLowerCase()}`)),
   );
   return changes;
 }

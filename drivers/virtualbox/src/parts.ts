@@ -1,5 +1,6 @@
 import type { CloneJournal } from './clone-journal.ts';
 import type { Consoles } from './consoles.ts';
+import type { AdoptedFolders } from './foreign/adopted-folders.ts';
 import type { HostFacts } from './host-facts.ts';
 import type { KeyedQueue } from './keyed-queue.ts';
 import type { Machines } from './machines.ts';
@@ -14,6 +15,10 @@ export interface Parts {
   vnc: VncServers;
   /** The clones that are being made. */
   clones: CloneJournal;
+  /** Folders of adopted VMs. */
+  folders: AdoptedFolders;
+  /** The run time has a file system of its own. */
+  isolated: boolean;
   /** One operation that changes a VM at a time. */
   operations: KeyedQueue;
   hostFacts(): HostFacts;

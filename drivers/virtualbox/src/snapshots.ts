@@ -188,7 +188,7 @@ async function rollback(parts: Parts, ctx: DriverContext, { vmid, name, spec }: 
   try {
     if (spec) await recordSpec(spec);
     if (snapshot.memory && !memory) await manage(parts, ctx, machine, ['discardstate', machine.uuid]);
-    if (spec && !memory) await applySettings(parts, ctx.signal, spec, []);
+    if (spec && !memory) await applySettings(parts, ctx.signal, { before: spec, spec }, []);
     if (memory) await start(parts, ctx, vmid);
   } catch (error) {
     throw asRestored(asSnapshotError(error));

@@ -1,5 +1,5 @@
 import type { MachineDisk } from '@nakhoda/driver';
-import type { DiskBus } from '@nakhoda/schema';
+import type { DiskBus, FoundMachine } from '@nakhoda/schema';
 
 /** A place for an image on a controller. */
 export interface Place {
@@ -58,8 +58,29 @@ export function slotNumber(slot: string): number {
   return Number(/\d+$/.exec(slot)?.[0] ?? 0);
 }
 
-/** Where a disk goes: on its bus, at its slot's number. A disk that IDE has no room for, which `validate` refuses, goes on SATA. */
-export function placeDisk({ slot, bus }: Pick<MachineDisk, 'slot' | 'bus'>): Place {
+/**
+ * Where a disk goes: on its bus, at its slot's number. A disk that IDE has no room for, which `validate` refuses, goes on
+ * SATA. A disk that was found there stays; another one goes on the controller that was found, past what is taken.
+ */
+export function placeDisk(disk: Pick<MachineDisk, 'slot' | 'bus'> & { path?: string }, found?: FoundMachine): Place {
+  const stays = found?.drives.find((drive) => drive.type === 'HardDisk' && drive.slot === disk.slot && drive.path === disk.path);
+  if (stays) return { controller: stays.controller, port: stays.port, device: stays.device };
+  const usual = usualPlace(disk);
+  if (found === undefined) return usual;
+  const bus = Object.entries(controllerKinds).find(([, kind]) => kind.name === usual.controller)?.[0];
+  const place = { ...usual, controller: found.controllers.find((controller) => controller.bus === bus)?.name ?? usual.controller };
+  return found.drives.some((drive) => samePlace(drive, place)) ? { ...place, port: place.port + sataPorts } : place;
+}
+
+/** The kinds of controller with the names that they have in this machine. */
+export function kindsIn(found: FoundMachine | undefined): ControllerKind[] {
+  return Object.entries(controllerKinds).map(([bus, kind]) => ({
+    ...kind,
+    name: found?.controllers.find((controller) => controller.bus === bus)?.name ?? kind.name,
+  }));
+}
+
+function usualPlace({ slot, bus }: Pick<MachineDisk, 'slot' | 'bus'>): Place {
   const number = slotNumber(slot);
   const onIde = bus === 'ide' ? idePlaces[number] : undefined;
   if (onIde) return onIde;

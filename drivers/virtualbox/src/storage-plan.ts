@@ -1,9 +1,9 @@
 import type { MachineDisk, MachineSpec } from '@nakhoda/driver';
-import type { DiskCache } from '@nakhoda/schema';
+import type { DiskCache, FoundDrive, FoundMachine } from '@nakhoda/schema';
 
 import type { DefinitionStep } from './definition-plan.ts';
 import type { ObservedAttachment, ObservedMachine } from './machine-file.ts';
-import { cdPlace, cloudInitPlace, controllerKinds, ideController, placeDisk, portsFor, samePlace } from './storage-places.ts';
+import { cdPlace, cloudInitPlace, ideController, kindsIn, placeDisk, portsFor, samePlace } from './storage-places.ts';
 import type { ControllerKind, Place } from './storage-places.ts';
 import { wholeSectors } from './vdi-image.ts';
 
@@ -40,16 +40,17 @@ function bytesPerSecond({ mbpsLimit }: MachineDisk): number {
 }
 
 /** One disk's drive. */
-export function planDisk(disk: MachineDisk): PlannedDrive {
-  const place = placeDisk(disk);
+export function planDisk(disk: MachineDisk, found?: FoundMachine): PlannedDrive {
+  const place = placeDisk(disk, found);
+  const before = found?.drives.find((drive) => drive.slot === disk.slot && drive.path === disk.path);
   return {
     place,
     type: 'HardDisk',
     path: disk.path,
-    discard: false,
+    discard: before?.discard ?? false,
     nonrotational: disk.ssd,
-    hotpluggable: place.controller === controllerKinds.sata?.name,
-    bandwidthGroup: disk.mbpsLimit > 0 ? disk.slot : null,
+    hotpluggable: before?.hotpluggable ?? kindsIn(found).some(({ name, type }) => name === place.controller && type === 'AHCI'),
+    bandwidthGroup: disk.mbpsLimit > 0 ? disk.slot : (before?.bandwidthGroup ?? null),
   };
 }
 
@@ -57,16 +58,37 @@ export function planDisk(disk: MachineDisk): PlannedDrive {
 export function planDrives(spec: MachineSpec): PlannedDrive[] {
   const drive = { discard: false, nonrotational: false, hotpluggable: false, bandwidthGroup: null };
   const data = spec.cloudInit === undefined ? [] : [{ place: cloudInitPlace, type: 'DVD' as const, path: spec.cloudInit, ...drive }];
-  return [...spec.disks.map(planDisk), { place: cdPlace, type: 'DVD', path: spec.cdrom, ...drive }, ...data];
+  const disks = spec.disks.map((disk) => planDisk(disk, spec.found));
+  if (spec.found) return [...disks, ...spec.found.drives.filter(({ type }) => type === 'DVD').map((found) => foundCd(spec, found))];
+  return [...disks, { place: cdPlace, type: 'DVD', path: spec.cdrom, ...drive }, ...data];
+}
+
+/** A CD drive that was found; the first one's image is the spec's affair. */
+function foundCd(
+  { cdrom }: MachineSpec,
+  { slot, controller, port, device, path, discard, nonrotational, hotpluggable, bandwidthGroup }: FoundDrive,
+): PlannedDrive {
+  const place = { controller, port, device };
+  return { place, type: 'DVD', path: slot === 'cdrom' ? cdrom : path, discard, nonrotational, hotpluggable, bandwidthGroup };
+}
+
+/** The place of the drive that the spec's CD is in; null for an adopted VM without one. */
+export function cdPlaceOf({ found }: Pick<MachineSpec, 'found'>): Place | null {
+  if (!found) return cdPlace;
+  return found.drives.find(({ slot }) => slot === 'cdrom') ?? null;
 }
 
 /** The controllers that hold the drives. */
 export function planControllers(spec: MachineSpec): PlannedController[] {
-  const places = spec.disks.map(placeDisk);
-  return Object.values(controllerKinds).flatMap((kind) => {
+  const places = spec.disks.map((disk) => placeDisk(disk, spec.found));
+  return kindsIn(spec.found).flatMap((kind) => {
     const own = spec.disks.filter((_disk, index) => places[index]?.controller === kind.name);
-    if (own.length === 0 && kind.name !== ideController) return [];
-    return [{ kind, ports: portsFor(kind, places), hostIoCache: own.every(({ cache }) => usesHostCache(cache)) }];
+    if (own.length === 0 && (spec.found || kind.name !== ideController)) return [];
+    const before = spec.found?.controllers.find(({ name }) => name === kind.name);
+    const ports = before
+      ? Math.max(before.ports, ...places.map(({ controller, port }) => (controller === kind.name ? port + 1 : 0)))
+      : portsFor(kind, places);
+    return [{ kind, ports, hostIoCache: own.every(({ cache }) => usesHostCache(cache)) }];
   });
 }
 
@@ -141,7 +163,7 @@ function attributeArgs(wanted: Attributes, found: Attributes): string[] {
 
 /** Bandwidth groups, one for each disk with a limit: made before their disks are attached, removed after. */
 export function limitSteps(
-  spec: Pick<MachineSpec, 'uuid' | 'disks'>,
+  spec: Pick<MachineSpec, 'uuid' | 'disks' | 'found'>,
   observed: Pick<ObservedMachine, 'bandwidthGroups'> | null,
 ): { before: DefinitionStep[]; after: DefinitionStep[] } {
   const step = (order: string, name: string, ...rest: string[]): DefinitionStep => ({
@@ -158,7 +180,12 @@ export function limitSteps(
       if (!group) return [step('add', disk.slot, '--type', 'disk', ...limit)];
       return group.bytesPerSecond === bytesPerSecond(disk) ? [] : [step('set', disk.slot, ...limit)];
     }),
-    after: groups.filter(({ name }) => !limited.some(({ slot }) => slot === name)).map(({ name }) => step('remove', name)),
+    after: groups
+      .filter(
+        ({ name }) =>
+          !limited.some(({ slot }) => slot === name) && !spec.found?.drives.some(({ bandwidthGroup }) => bandwidthGroup === name),
+      )
+      .map(({ name }) => step('remove', name)),
   };
 }
 
@@ -182,13 +209,13 @@ function controllerSteps(spec: MachineSpec, observed: ObservedMachine | null): D
  * Extra data that makes VirtualBox pass the guest's flushes on to the host, which it does not by itself (7.2.22 logs
  * "Flushes will be ignored"). Only where the disk's cache mode promises that; read when a VM starts.
  */
-export function flushExtraData(spec: Pick<MachineSpec, 'disks'>): Record<string, string> {
+export function flushExtraData(spec: Pick<MachineSpec, 'disks' | 'found'>): Record<string, string> {
   const keys = spec.disks
     .filter(({ cache }) => cache !== 'unsafe')
     .flatMap((disk) => {
-      const { controller, port, device } = placeDisk(disk);
-      const kind = Object.values(controllerKinds).find(({ name }) => name === controller);
-      const unit = controller === ideController ? port * 2 + device : port;
+      const { controller, port, device } = placeDisk(disk, spec.found);
+      const kind = kindsIn(spec.found).find(({ name }) => name === controller);
+      const unit = kind?.type === 'PIIX4' ? port * 2 + device : port;
       return kind ? [`VBoxInternal/Devices/${kind.device}/0/LUN#${unit}/${kind.diskPath}/IgnoreFlush`] : [];
     });
   return Object.fromEntries(keys.map((key) => [key, '0']));

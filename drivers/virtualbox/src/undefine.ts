@@ -6,6 +6,9 @@ import { NakhodaError } from '@nakhoda/schema';
 
 import { clearRun } from './clear-run.ts';
 import { isAtRest } from './define.ts';
+import { readAdoption, removeAdoption } from './foreign/adoption-record.ts';
+import { restoreOwners } from './foreign/owned-tree.ts';
+import { self } from './foreign/take.ts';
 import { specPath } from './machines.ts';
 import type { KnownMachine } from './machines.ts';
 import { foreignGrowth, isBelow } from './media-tree.ts';
@@ -71,9 +74,21 @@ export async function removeRemains(
   const kept = [...spec.disks.map(({ path }) => path), ...files.map((file) => join(directory, file))];
   for (const path of new Set(kept)) await removeImage(parts, vmid, path);
   await rm(known?.folder ?? dirname(machineFilePath(spec)), { recursive: true, force: true });
+  if (spec.found) await letGoOfFolder(parts, spec);
   await removeRuntimeFiles(runtimeDirectory);
   await rm(specPath(directory), { force: true });
   for (const folder of [directory, runtimeDirectory]) await removeIfEmpty(folder);
+}
+
+/** What is left in the folder of an adopted VM's user, now that the VM and its disks are gone, is that user's again. */
+async function letGoOfFolder(parts: Parts, { vmid, directory }: MachineSpec): Promise<void> {
+  const record = await readAdoption(directory);
+  if (record !== null) {
+    await rm(record.keptFile, { force: true });
+    for (const left of await restoreOwners(record.entries, record.folder, self())) parts.log(`VM ${vmid}: left as it is: ${left}`);
+  }
+  await removeAdoption(directory);
+  await parts.folders.remove(vmid);
 }
 
 async function removeIfEmpty(folder: string): Promise<void> {

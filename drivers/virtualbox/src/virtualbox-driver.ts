@@ -10,6 +10,8 @@ import { clearAbandonedClones, createClone, undefineClone } from './clone.ts';
 import { CloneJournal } from './clone-journal.ts';
 import { Consoles } from './consoles.ts';
 import { define, deleteImage } from './define.ts';
+import { AdoptedFolders } from './foreign/adopted-folders.ts';
+import { createForeign } from './foreign/foreign-facet.ts';
 import { createGuest, createSerial } from './guest.ts';
 import { waitForFormerCalls } from './former-calls.ts';
 import { readHostFacts } from './host-facts.ts';
@@ -58,10 +60,11 @@ export function createVirtualBoxDriver(options: VirtualBoxDriverOptions): Driver
 
   const env = programEnvironment(options.userHome);
   const machines = new Machines(options.userHome);
+  const folders = new AdoptedFolders(options.userHome, runtime);
   const consoles = new Consoles();
   const operations = new KeyedQueue();
   const command = (program: string, args: readonly string[]): string[] =>
-    runtimeArgv(runtime ?? absent, { binds: [...options.folders] }, [program, ...args]);
+    runtimeArgv(runtime ?? absent, { binds: [...options.folders, ...folders.present()] }, [program, ...args]);
   const timeout = options.callTimeoutMs === undefined ? {} : { timeoutMs: options.callTimeoutMs };
   const vbox = new VBoxManage({ command: (args) => command(`${virtualBoxPrograms}/VBoxManage`, args), env, ...timeout });
   const observation = new Observation({
@@ -84,7 +87,8 @@ export function createVirtualBoxDriver(options: VirtualBoxDriverOptions): Driver
   const changed = (vmid: number): void => observation.poke(vmid);
   const vnc = new VncServers({ vbox, settled, log: options.log });
   const clones = new CloneJournal(options.userHome);
-  const parts: Parts = { vbox, machines, consoles, vnc, clones, operations, hostFacts, command, env, settled, log: options.log, changed };
+  const shared = { vbox, machines, consoles, vnc, clones, operations, hostFacts, command, env, settled, changed, folders };
+  const parts: Parts = { ...shared, isolated: runtime?.kind === 'isolated', log: options.log };
   void observation.begin();
 
   const oneAtATime = async (vmid: number, work: () => Promise<void>): Promise<void> => {
@@ -134,6 +138,7 @@ export function createVirtualBoxDriver(options: VirtualBoxDriverOptions): Driver
     },
     screen: createScreen(parts),
     keyboard: createKeyboard(parts),
+    foreign: createForeign(parts, oneAtATime),
   };
 }
 

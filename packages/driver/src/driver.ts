@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import type {
   Capabilities,
   Execution,
+  FoundMachine,
   GuestFacts,
   GuestInfo,
   HypervisorId,
@@ -12,6 +13,8 @@ import type {
   VmSpec,
   VmState,
 } from '@nakhoda/schema';
+
+import type { ForeignFacet } from './foreign.ts';
 
 /** What every call gets: a way to stop it, and ways to tell how it goes. */
 export interface DriverContext {
@@ -90,6 +93,8 @@ export interface MachineSpec extends MachineHardware {
   /** Absolute path of the image of a second, never booted CD drive with data for cloud-init; absent where there is no such drive. */
   cloudInit?: string;
   nics: MachineNic[];
+  /** Of an adopted VM: what it had before, which stays as it is. Its disks' images may lie anywhere. */
+  found?: FoundMachine;
 }
 
 /** What a driver sees of a VM. Derived from the hypervisor each time, never from what was asked for. */
@@ -198,6 +203,7 @@ export interface Driver {
   readonly vnc?: VncFacet | undefined;
   readonly screen?: ScreenFacet;
   readonly keyboard?: KeyboardFacet;
+  readonly foreign?: ForeignFacet;
 }
 
 /** A VM whose processors stand still keeps its memory and its process. Both calls are idempotent. */

@@ -1,4 +1,5 @@
 export type * from './driver.ts';
+export type * from './foreign.ts';
 export { EventHub } from './event-hub.ts';
 export { fixedHardware } from './fixed-hardware.ts';
 export { defaultDisk, defaultHardware, defaultNic } from './hardware-defaults.ts';

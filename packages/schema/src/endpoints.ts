@@ -1,3 +1,4 @@
+import { foreignEndpoints } from './endpoints/foreign.ts';
 import { labEndpoints } from './endpoints/lab.ts';
 import { networkEndpoints } from './endpoints/network.ts';
 import { sessionEndpoints } from './endpoints/session.ts';
@@ -18,6 +19,7 @@ export const endpoints = {
   ...vmEndpoints,
   ...vmCloneEndpoints,
   ...vmImportEndpoints,
+  ...foreignEndpoints,
   ...vmGuestEndpoints,
   ...vmConsoleEndpoints,
   ...vmDeviceEndpoints,

@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 
+import { Adopted } from './adopted.ts';
 import { CloudInit, CloudInitView } from './cloud-init.ts';
 import { DiskBus, DiskCache, DiskLimits, HardwareSupport, NicModel, VmHardware } from './hardware.ts';
 import { HypervisorId, NetworkName, NodeName, SnapshotName, Timestamp, Vmid, VmName } from './names.ts';
@@ -83,6 +84,7 @@ export const VmSpec = Type.Object(
       ],
       { description: 'the VM that its disks lie on, of a linked clone' },
     ),
+    adopted: Type.Optional(Adopted),
     createdAt: Timestamp,
   },
   closed,

@@ -2,6 +2,7 @@ import { NakhodaError, type Task, toNakhodaError, type ExecLine, type VmAction }
 
 import type { Handlers } from '../http/handlers.ts';
 import { defaultShutdownSeconds } from '../sagas/vm-power.ts';
+import { requireOwnDisks } from '../services/adoptions.ts';
 import { requireState, requireUnprotected } from '../sagas/vm-steps.ts';
 import type { Services } from '../services/context.ts';
 import { quietContext } from '../services/hypervisors.ts';
@@ -71,6 +72,7 @@ export function vmHandlers(services: Services): VmHandlers {
       const record = find(request.params.vm, 'destroy');
       requireUnprotected(record);
       refuseClonedVm(record, inventory.records());
+      requireOwnDisks(record, request.query.adoptedDisks === true);
       return begin('vm.destroy', record, request);
     },
 

@@ -80,11 +80,17 @@ function addRoute(server: FastifyInstance, id: EndpointId, endpoint: Endpoint, h
   });
 }
 
-/** Numbers in a query string arrive as text; what is none is left as it came, for the validator to refuse. */
+/** Numbers, yes and no arrive as text in a query string; what is none of them is left as it came, for the validator to refuse. */
 function readQuery(query: Readonly<Record<string, unknown>>, fields: Readonly<Record<string, FieldSchema>>): Record<string, unknown> {
   const isNumber = (name: string, value: unknown): value is string =>
     ['integer', 'number'].includes(fields[name]?.type ?? '') && typeof value === 'string' && /^-?\d{1,15}(\.\d{1,15})?$/u.test(value);
-  return Object.fromEntries(Object.entries(query).map(([name, value]) => [name, isNumber(name, value) ? Number(value) : value]));
+  const isTruth = (name: string, value: unknown): boolean => fields[name]?.type === 'boolean' && (value === 'true' || value === 'false');
+  return Object.fromEntries(
+    Object.entries(query).map(([name, value]) => [
+      name,
+      isNumber(name, value) ? Number(value) : isTruth(name, value) ? value === 'true' : value,
+    ]),
+  );
 }
 
 function leaveSignal(reply: FastifyReply, closing: AbortSignal): AbortSignal {

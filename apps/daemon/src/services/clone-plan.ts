@@ -1,5 +1,5 @@
 import { checkDiskSize } from '@nakhoda/host';
-import { NakhodaError, type Snapshot, type VmClone, type VmSpec } from '@nakhoda/schema';
+import { adoptedVolume, NakhodaError, type Snapshot, type VmClone, type VmSpec } from '@nakhoda/schema';
 
 import { planVm, type VmPlanFacts } from './vm-planner.ts';
 import { imageFile, type VmPlan } from './vm-record.ts';
@@ -33,6 +33,12 @@ export function planClone(
       hint: `Name a snapshot of it (--snapshot), make it a template (nakhoda vm set ${from.name} --template yes), or make a full clone.`,
     });
   }
+  if (linked && from.disks.some(({ volume }) => volume.startsWith(adoptedVolume))) {
+    throw new NakhodaError('vm.unsupported', {
+      message: `${from.name} is adopted: a linked clone would lie on the disks of ${from.adopted?.user ?? 'its user'}.`,
+      hint: 'Make a full clone.',
+    });
+  }
   const { hypervisor, cores, memoryMiB } = from;
   const base = planVm(
     { name: request.name, hypervisor, cores, memoryMiB, ...(request.vmid === undefined ? {} : { vmid: request.vmid }) },
@@ -41,20 +47,25 @@ export function planClone(
   const held = snapshot?.disks ?? from.disks.map(({ slot }) => slot);
   const disks = from.disks
     .filter(({ slot }) => held.includes(slot))
-    .map((disk) => ({ ...disk, volume: `${facts.pool.name}:images/${base.vmid}/${imageFile(disk.volume)}` }));
+    .map((disk) => {
+      // An adopted VM's image is called whatever its user called it.
+      const file = disk.volume.startsWith(adoptedVolume) ? `${disk.slot.replace('disk', 'disk-')}.${disk.format}` : imageFile(disk.volume);
+      return { ...disk, volume: `${facts.pool.name}:images/${base.vmid}/${file}` };
+    });
   if (!linked) {
     checkDiskSize(
       disks.reduce((sum, { sizeGiB }) => sum + sizeGiB * 1024 ** 3, 0),
       facts.pool,
     );
   }
+  const { adopted: _its, ...settings } = from;
   const left: string[] = [];
   if (from.hostDevices.length > 0) left.push(`Devices of the host stay with ${from.name}: ${from.hostDevices.join(', ')}.`);
   if (from.cloudInit?.network.some((line) => /\d+\.\d+\.\d+\.\d+/u.test(line)))
     left.push('Its cloud-init drive names the addresses of its source; change them before both run: nakhoda vm set --help');
   return {
     spec: {
-      ...from,
+      ...settings,
       ...{ vmid: base.vmid, name: base.name, uuid: base.uuid, node: base.node, createdAt: base.createdAt },
       disks,
       nics: from.nics.map((nic, index) => ({ ...nic, mac: facts.freshMac(index) })),

@@ -6,7 +6,15 @@ import type { VmRecord } from './vm-record.ts';
 
 /** MAC addresses of these VMs, those that their runs still have among them. Pure. */
 export function takenMacs(records: Iterable<VmRecord>): Set<string> {
-  return new Set([...records].flatMap(({ spec, active }) => [...spec.nics, ...(active?.spec.nics ?? [])].map(({ mac }) => mac)));
+  return new Set(
+    [...records].flatMap(({ spec, active }) => [...spec.nics, ...(active?.spec.nics ?? []), ...looseNics(spec)].map(({ mac }) => mac)),
+  );
+}
+
+/** Cards that an adopted VM came with, and that no NIC of ours has taken the place of: they are in the machine, without a cable. Pure. */
+export function looseNics({ adopted, vmid, nics }: VmRecord['spec']): { slot: string; mac: string }[] {
+  if (adopted?.vmid !== vmid) return [];
+  return adopted.found.nics.filter(({ slot }) => !nics.some((nic) => nic.slot === slot));
 }
 
 /** Locally administered unicast; `02:4e:4b` marks Nakhoda's ("NK"). Pure. */
@@ -39,7 +47,7 @@ export function chooseMac(
 /** @throws NakhodaError `vm.mac-taken` when another VM, or its run, has an address of this record */
 export function refuseTakenMacs(record: VmRecord, all: Iterable<VmRecord>): void {
   const taken = takenMacs([...all].filter(({ spec }) => spec.vmid !== record.spec.vmid));
-  const doubled = record.spec.nics.find(({ mac }) => taken.has(mac));
+  const doubled = [...record.spec.nics, ...looseNics(record.spec)].find(({ mac }) => taken.has(mac));
   if (doubled) throw takenError(doubled.mac);
 }
 

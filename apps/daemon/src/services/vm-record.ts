@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 
 import { defaultDisk, defaultHardware, defaultNic, type MachineSpec, type NicAttachment } from '@nakhoda/driver';
-import type { Capabilities, VmSpec } from '@nakhoda/schema';
+import { adoptedVolume, type Capabilities, type VmSpec } from '@nakhoda/schema';
 
 import type { DataFolders } from '../config.ts';
 import { cloudInitFile } from './cloud-init-file.ts';
@@ -67,11 +67,13 @@ export function toMachineSpec({ spec, attachments, cdromPath }: VmPlan, folders:
     ...own,
     disks: spec.disks.map(({ volume, sizeGiB, ...disk }) => ({
       ...disk,
-      path: join(own.directory, imageFile(volume)),
+      path: volume.startsWith(adoptedVolume) ? volume.slice(adoptedVolume.length) : join(own.directory, imageFile(volume)),
       sizeBytes: sizeGiB * 1024 ** 3,
     })),
     cdrom: cdromPath,
     ...(cloudInit === null ? {} : { cloudInit: cloudInit.path }),
+    // A VM that was made of an adopted one is not adopted.
+    ...(spec.adopted?.vmid === vmid ? { found: spec.adopted.found } : {}),
     nics: spec.nics.map(({ network: _network, ...nic }) => ({ ...nic, attachment: attachments[nic.slot] ?? { kind: 'none' } })),
   };
 }

@@ -2,10 +2,11 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import type { Driver } from '@nakhoda/driver';
 import { createFakeDriver, type FakeDriver, type FakeFaults } from '@nakhoda/driver-fake';
 import { pino } from 'pino';
 
-import { dataFolders } from '../config.ts';
+import { type DataFolders, dataFolders } from '../config.ts';
 import { type Core, openCore } from '../daemon.ts';
 import { createMemoryNetworkHost, type MemoryNetworkHost } from './memory-network-host.ts';
 
@@ -18,15 +19,15 @@ export interface TestCore extends Core {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** Nothing reconciles until `begin` is called. */
-export async function openTestCore(options: { faults?: FakeFaults } = {}): Promise<TestCore> {
+/** Nothing reconciles until `begin` is called. `drivers` are there besides the fake one. */
+export async function openTestCore(options: { faults?: FakeFaults; drivers?: (folders: DataFolders) => Driver[] } = {}): Promise<TestCore> {
   const root = await mkdtemp(join(tmpdir(), 'nkc-'));
   const folders = dataFolders(root);
-  const driver = createFakeDriver(options);
+  const driver = createFakeDriver(options.faults ? { faults: options.faults } : {});
   const networkHost = createMemoryNetworkHost();
   const core = await openCore(
     { folders, node: 'local', host: '127.0.0.1', port: 0, owner: '0badc0de', hypervisors: ['fake'] },
-    { drivers: [driver], networkHost, logger: pino({ level: 'silent' }) },
+    { drivers: [driver, ...(options.drivers?.(folders) ?? [])], networkHost, logger: pino({ level: 'silent' }) },
   );
   return {
     ...core,

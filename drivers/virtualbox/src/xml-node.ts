@@ -1,6 +1,6 @@
 import { XMLParser } from 'fast-xml-parser';
 
-/** An element: its attributes by `@name`, its elements by name, its text as `#text`. */
+/** An element: its attributes by `@name`, its elements by name as arrays, its text by `#text`. */
 export interface XmlNode {
   [name: string]: XmlNode[] | string | undefined;
 }
@@ -17,7 +17,7 @@ const parser = new XMLParser({
   htmlEntities: true,
 });
 
-/** A settings file of VirtualBox's. */
+/** Throws for what is no XML. */
 export function parseXml(xml: string): XmlNode {
   return parser.parse(xml) as XmlNode;
 }
@@ -33,13 +33,13 @@ export function child(node: XmlNode | undefined, name: string): XmlNode | undefi
   return children(node, name)[0];
 }
 
-/** An attribute of the element. */
+/** An attribute's value. */
 export function attribute(node: XmlNode | undefined, name: string): string | undefined {
   const value = node?.[`@${name}`];
   return typeof value === 'string' ? value : undefined;
 }
 
-/** The text in the element. */
+/** What stands between an element's tags. */
 export function text(node: XmlNode | undefined): string {
   const value = node?.['#text'];
   return typeof value === 'string' ? value : '';

@@ -1,0 +1,209 @@
+import { createHash } from 'node:crypto';
+import { chown, lstat, mkdir, mkdtemp, open, readdir, readFile, rm } from 'node:fs/promises';
+import { userInfo } from 'node:os';
+import { join } from 'node:path';
+
+import { exec, findVirtualBoxRuntime, runtimeArgv, virtualBoxPrograms, waitFor } from '@nakhoda/host';
+
+import { programEnvironment } from '../../drivers/virtualbox/src/virtualbox-driver.ts';
+
+/** A user of this host with a VirtualBox of the user's own, whose VMs real VBoxManage has made. */
+export interface ForeignUserHost {
+  /** Not below /tmp, which the isolated run time sees anyway. */
+  folder: string;
+  user: string;
+  settings: string;
+  vboxManage(...args: string[]): Promise<string>;
+  /** Ends VirtualBox's service, which has written everything already, and gives everything to the user. */
+  settle(): Promise<void>;
+  /** Every file and folder with its content, owner and mode; with `times`, also when it was changed. */
+  tree(times?: boolean): Promise<Record<string, string>>;
+  /** What stands at the beginning of a disk, through all its layers. */
+  diskText(medium: string, through?: { env: Record<string, string>; folder: string }): Promise<string>;
+  dispose(): Promise<void>;
+}
+
+export async function makeForeignUser(): Promise<ForeignUserHost> {
+  const folder = await mkdtemp('/var/tmp/nkf-');
+  const settings = join(folder, 'settings');
+  await mkdir(settings);
+  const root = process.getuid?.() === 0;
+  const uid = root ? 65_534 : userInfo().uid;
+  const runtime = (await findVirtualBoxRuntime(process.env)) ?? { kind: 'system' as const, root: null, version: '' };
+  const env = { ...programEnvironment(settings), VBOX_IPC_SOCKETID: `nkf-${folder.slice(-6)}` };
+  const run = async (args: readonly string[], environment: Record<string, string>): Promise<string> => {
+    const argv = runtimeArgv(runtime, { binds: [folder] }, [`${virtualBoxPrograms}/VBoxManage`, ...args]);
+    return (await exec(argv, { env: environment, timeoutMs: 60_000 })).stdout;
+  };
+  const everything = async (): Promise<string[]> => ['', ...(await readdir(folder, { recursive: true })).toSorted()];
+  return {
+    folder,
+    user: root ? 'nobody' : userInfo().username,
+    settings,
+    vboxManage: (...args) => run(args, env),
+    async settle() {
+      await endServices(settings);
+      for (const path of await everything()) await chown(join(folder, path), uid, uid);
+    },
+    async tree(times = false) {
+      const found: Record<string, string> = {};
+      for (const path of await everything()) {
+        const stat = await lstat(join(folder, path), { bigint: true });
+        const content = stat.isFile()
+          ? createHash('sha256')
+              .update(await readFile(join(folder, path)))
+              .digest('hex')
+          : '';
+        found[path] = [stat.uid, stat.gid, stat.mode.toString(8), ...(times ? [stat.mtimeNs, stat.ctimeNs] : []), content].join(' ');
+      }
+      return found;
+    },
+    async diskText(medium, through = { env, folder }) {
+      const raw = join(through.folder, 'out.img');
+      try {
+        await run(['clonemedium', 'disk', medium, raw, '--format', 'RAW'], through.env);
+        await run(['closemedium', 'disk', raw], through.env);
+        return (await readFile(raw)).subarray(0, 512).toString('latin1').replace(/\0+$/u, '');
+      } finally {
+        await rm(raw, { force: true });
+      }
+    },
+    async dispose() {
+      await endServices(settings);
+      // The folders that it was shown in.
+      if (runtime.root !== null) await rm(runtime.root + folder, { recursive: true, force: true });
+      await rm(folder, { recursive: true, force: true });
+      await rm(`/tmp/.vbox-${env.VBOX_IPC_SOCKETID}-ipc`, { recursive: true, force: true });
+    },
+  };
+}
+
+async function endServices(settings: string): Promise<void> {
+  for (const pid of await services(settings)) process.kill(pid, 'SIGTERM');
+  const gone = await waitFor(async () => (await services(settings)).length === 0, { timeoutMs: 20_000 });
+  if (!gone) throw new Error(`VBoxSVC of ${settings} does not end`);
+}
+
+async function services(settings: string): Promise<number[]> {
+  const found: number[] = [];
+  for (const name of (await readdir('/proc')).filter((entry) => /^\d+$/u.test(entry))) {
+    const environment = await readFile(`/proc/${name}/environ`, 'utf8').catch(() => '');
+    const command = await readFile(`/proc/${name}/cmdline`, 'utf8').catch(() => '');
+    if (command.includes('VBoxSVC') && environment.split('\0').includes(`VBOX_USER_HOME=${settings}`)) found.push(Number(name));
+  }
+  return found;
+}
+
+/** Writes a text to the beginning of a dynamic VDI image whose first block is not taken yet, as VirtualBox would for a guest. */
+export async function writeToVdi(path: string, text: string): Promise<void> {
+  await using file = await open(path, 'r+');
+  const header = Buffer.alloc(512);
+  await file.read(header, 0, 512, 0);
+  const [map, data, allocated] = [header.readUInt32LE(0x154), header.readUInt32LE(0x158), header.readUInt32LE(0x184)];
+  const block = Buffer.alloc(1024 * 1024);
+  block.write(text, 'latin1');
+  await file.write(block, 0, block.length, data + allocated * block.length);
+  const entry = Buffer.alloc(4);
+  entry.writeUInt32LE(allocated);
+  await file.write(entry, 0, 4, map);
+  entry.writeUInt32LE(allocated + 1);
+  await file.write(entry, 0, 4, 0x184);
+}
+
+/** The UUID of the image that a VM's disk is at the moment. */
+export async function attachedDisk(info: string): Promise<string> {
+  const uuid = /-ImageUUID-\d+-\d+"="([0-9a-f-]{36})"/u.exec(info)?.[1];
+  if (uuid === undefined) throw new Error(`no disk in ${info}`);
+  return uuid;
+}
+
+/** Two VMs: `web server` with a tree of snapshots and data, and `Odd one (ü)` with settings that no record of ours can hold. */
+export async function makeForeignVms(host: ForeignUserHost): Promise<void> {
+  const { folder, vboxManage } = host;
+  const base = join(folder, 'VirtualBox VMs');
+  const makeDisk = async (name: string, file: string): Promise<void> => {
+    await vboxManage('createvm', '--name', name, '--basefolder', base, '--ostype', 'Debian_64', '--register');
+    await vboxManage('createmedium', 'disk', '--filename', file, '--size', '8');
+    await vboxManage('storagectl', name, '--name', 'SATA', '--add', 'sata', '--portcount', '2');
+    await vboxManage('storageattach', name, '--storagectl', 'SATA', '--port', '0', '--device', '0', '--type', 'hdd', '--medium', file);
+    await vboxManage(
+      'storageattach',
+      name,
+      '--storagectl',
+      'SATA',
+      '--port',
+      '1',
+      '--device',
+      '0',
+      '--type',
+      'dvddrive',
+      '--medium',
+      'emptydrive',
+    );
+  };
+  const disk = join(base, 'web server', 'web.vdi');
+  await makeDisk('web server', disk);
+  await vboxManage(
+    'modifyvm',
+    'web server',
+    '--memory',
+    '64',
+    '--nic1',
+    'nat',
+    '--mac-address1',
+    '080027AABB01',
+    '--boot1',
+    'disk',
+    '--boot2',
+    'dvd',
+    '--boot3',
+    'none',
+  );
+  await writeToVdi(disk, 'first');
+  await vboxManage('snapshot', 'web server', 'take', 'before the update', '--description', 'all is well');
+  const layer = async (): Promise<string> => {
+    const info = await vboxManage(
+      'showmediuminfo',
+      'disk',
+      await attachedDisk(await vboxManage('showvminfo', 'web server', '--machinereadable')),
+    );
+    return /^Location:\s+(.*)$/mu.exec(info)?.[1] ?? '';
+  };
+  await writeToVdi(await layer(), 'second');
+  await vboxManage('snapshot', 'web server', 'take', 'after');
+  await vboxManage('snapshot', 'web server', 'restore', 'before the update');
+  await writeToVdi(await layer(), 'third');
+  await vboxManage('snapshot', 'web server', 'take', 'other: branch');
+
+  const odd = 'Odd one (ü)';
+  await makeDisk(odd, join(folder, 'disks', 'odd.vdi'));
+  await vboxManage(
+    'modifyvm',
+    odd,
+    '--memory',
+    '32',
+    '--description',
+    'Mind the "gap" & <things>',
+    '--nic1',
+    'intnet',
+    '--intnet1',
+    'weird net é',
+  );
+  await vboxManage(
+    'modifyvm',
+    odd,
+    '--nic2',
+    'nat',
+    '--nic-type2',
+    '82543GC',
+    '--uart1',
+    '0x3F8',
+    '4',
+    '--uart-mode1',
+    'file',
+    join(folder, 'serial.txt'),
+  );
+  await vboxManage('sharedfolder', 'add', odd, '--name', 'share', '--hostpath', folder);
+  await vboxManage('setextradata', odd, 'VBoxInternal/Devices/acpi/0/Config/CustomTable', '/etc/passwd');
+  await vboxManage('setextradata', odd, 'GUI/LastCloseAction', 'PowerOff');
+}
