@@ -52,7 +52,7 @@ for (const hypervisor of hypervisors) {
     await daemon.json('vm', 'shutdown', golden);
     await daemon.json('vm', 'set', golden, '--template', 'yes');
     await refused('vm.is-template', 'vm', 'start', golden);
-    await refused('vm.is-template', 'disk', 'resize', golden, 'disk0', '2');
+    await refused('vm.is-template', 'disk', 'resize', golden, 'disk0', '--size', '2');
   });
 
   test(`${hypervisor}: a linked clone is another machine with the same disk; its template is kept for it`, async (t) => {

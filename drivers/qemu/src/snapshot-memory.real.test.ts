@@ -74,8 +74,14 @@ test('where QEMU may not watch memory, the guest stands still meanwhile, and it 
   await facet(driver).take(told, { vmid, name: 'still', description: '', memory: true });
   assert.equal(await stateOf(driver, vmid), 'running');
   const [taken] = await facet(driver).list(ctx, { vmid });
-  assert.match(taken?.pause?.reason ?? '', /cannot write a guest's memory while it runs.*not supported by host kernel/i);
-  assert.match(told.lines.join('\n'), /stood still for .* ms .*not supported by host kernel/i);
+  const { version } = await driver.probe(ctx);
+  if (Number(version?.split('.')[0]) >= 8) {
+    // It finds /dev/userfaultfd in its view (seen with 10.0.13).
+    assert.equal(taken?.pause?.reason, undefined);
+  } else {
+    assert.match(taken?.pause?.reason ?? '', /cannot write a guest's memory while it runs.*not supported by host kernel/i);
+    assert.match(told.lines.join('\n'), /stood still for .* ms .*not supported by host kernel/i);
+  }
   await (await busyGuest(driver, ctx, vmid)).counted();
   await facet(driver).rollback(ctx, { vmid, name: 'still' });
   const restored = await (await busyGuest(driver, ctx, vmid)).counted();
