@@ -86,20 +86,22 @@ test('what grows from what', () => {
 });
 
 test("a clone's disk comes from what the source had in the same slot then", () => {
-  const sourceDisks = [disk('disk0', '/tmp/vx/images/200/disk0.vdi'), disk('disk1', '/tmp/vx/images/200/disk1.vdi')];
+  const directory = '/tmp/vx/images/200';
+  const source = { directory, disks: [disk('disk0', `${directory}/disk0.vdi`), disk('disk1', `${directory}/disk1.vdi`)] };
   const wanted = disk('disk0', '/tmp/vx/images/300/disk0.vdi');
   for (const [state, expected] of [
     [file.states[0], [present, base]],
     [file.states[1], [base]],
   ] as const) {
     assert.ok(state);
-    const origins = diskOrigins({ disks: [wanted], sourceDisks, state, media, what: 'VM 200' });
+    const origins = diskOrigins({ disks: [wanted], source, state, media, what: 'VM 200' });
     assert.deepEqual(
       origins.map(({ chain }) => chain.map(({ uuid }) => uuid)),
       [expected],
     );
+    assert.deepEqual(diskOrigins({ disks: [wanted], source: { directory, disks: [] }, state, media, what: 'VM 200' }), origins);
     assert.throws(
-      () => diskOrigins({ disks: [wanted, disk('disk1', '/x')], sourceDisks, state, media, what: 'VM 200' }),
+      () => diskOrigins({ disks: [wanted, disk('disk1', '/x')], source, state, media, what: 'VM 200' }),
       hasCode('vm.wrong-state', /VM 200 has no disk in disk1/),
     );
   }

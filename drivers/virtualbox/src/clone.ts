@@ -159,7 +159,7 @@ async function makeDisks(
       hint: 'Try again.',
     });
   }
-  const origins = diskOrigins({ disks: spec.disks, sourceDisks: machine.spec.disks, state, media, what });
+  const origins = diskOrigins({ disks: spec.disks, source: machine.spec, state, media, what });
   await refuseOtherSizes(origins, linked);
   const folder = dirname(machineFilePath(spec));
   await mkdir(folder, { recursive: true, mode: 0o700 });
