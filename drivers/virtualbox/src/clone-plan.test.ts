@@ -68,6 +68,8 @@ test('what grows from what', () => {
   assert.equal(topOf(media, '/tmp/vx/images/201/disk0.vdi')?.uuid, cloneTop);
   assert.equal(foreignGrowth(media, [base], '/tmp/vx/images/200')?.uuid, cloneTop);
   assert.equal(foreignGrowth(media, [present], '/tmp/vx/images/200'), undefined);
+  // An adopted machine: its own images lie in a folder of its user's.
+  assert.equal(foreignGrowth(media, [base], '/srv/nakhoda/images/7'), undefined);
   // A list that VirtualBox would not write must not hold us up.
   const a = { uuid: 'a', parentUuid: 'b', path: '/a', owner };
   const b = { uuid: 'b', parentUuid: 'a', path: '/b', owner };

@@ -138,7 +138,9 @@ async function sourcesOf(parts: Parts, vmid: number): Promise<number[]> {
   const paths = disks.map(({ path }) => path);
   const media = await parts.machines.mediaAround(vmid, paths);
   const lower = [...media.values()].filter(({ path }) => isBelow(path, directory)).flatMap(({ uuid }) => chainOf(media, uuid));
-  const machines = (await parts.machines.all()).filter((machine) => lower.some(({ path }) => isBelow(path, machine.spec.directory)));
+  const machines = (await parts.machines.all()).filter((machine) =>
+    lower.some(({ path, owner }) => owner.vmid === machine.vmid || isBelow(path, machine.spec.directory)),
+  );
   return machines.map((machine) => machine.vmid).filter((other) => other !== vmid);
 }
 
