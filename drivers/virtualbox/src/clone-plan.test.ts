@@ -68,6 +68,8 @@ test('what grows from what', () => {
   assert.equal(topOf(media, '/tmp/vx/images/201/disk0.vdi')?.uuid, cloneTop);
   assert.equal(foreignGrowth(media, [base], '/tmp/vx/images/200')?.uuid, cloneTop);
   assert.equal(foreignGrowth(media, [present], '/tmp/vx/images/200'), undefined);
+  // An adopted machine: its own images lie in a folder of its user's.
+  assert.equal(foreignGrowth(media, [base], '/srv/nakhoda/images/7'), undefined);
   // A list that VirtualBox would not write must not hold us up.
   const a = { uuid: 'a', parentUuid: 'b', path: '/a', owner };
   const b = { uuid: 'b', parentUuid: 'a', path: '/b', owner };
@@ -86,20 +88,22 @@ test('what grows from what', () => {
 });
 
 test("a clone's disk comes from what the source had in the same slot then", () => {
-  const sourceDisks = [disk('disk0', '/tmp/vx/images/200/disk0.vdi'), disk('disk1', '/tmp/vx/images/200/disk1.vdi')];
+  const directory = '/tmp/vx/images/200';
+  const source = { directory, disks: [disk('disk0', `${directory}/disk0.vdi`), disk('disk1', `${directory}/disk1.vdi`)] };
   const wanted = disk('disk0', '/tmp/vx/images/300/disk0.vdi');
   for (const [state, expected] of [
     [file.states[0], [present, base]],
     [file.states[1], [base]],
   ] as const) {
     assert.ok(state);
-    const origins = diskOrigins({ disks: [wanted], sourceDisks, state, media, what: 'VM 200' });
+    const origins = diskOrigins({ disks: [wanted], source, state, media, what: 'VM 200' });
     assert.deepEqual(
       origins.map(({ chain }) => chain.map(({ uuid }) => uuid)),
       [expected],
     );
+    assert.deepEqual(diskOrigins({ disks: [wanted], source: { directory, disks: [] }, state, media, what: 'VM 200' }), origins);
     assert.throws(
-      () => diskOrigins({ disks: [wanted, disk('disk1', '/x')], sourceDisks, state, media, what: 'VM 200' }),
+      () => diskOrigins({ disks: [wanted, disk('disk1', '/x')], source, state, media, what: 'VM 200' }),
       hasCode('vm.wrong-state', /VM 200 has no disk in disk1/),
     );
   }

@@ -1,4 +1,4 @@
-import { basename, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 
 import type { MachineDisk, MachineStatus } from '@nakhoda/driver';
 import { NakhodaError } from '@nakhoda/schema';
@@ -19,10 +19,18 @@ type Disks = readonly MachineDisk[];
  * Where the clone's disks come from: for each, what the source had in the same slot. Pure.
  * @throws NakhodaError `vm.wrong-state` when the source had no such disk then
  */
-export function diskOrigins(options: { disks: Disks; sourceDisks: Disks; state: DiskState; media: MediaTree; what: string }): DiskOrigin[] {
+export function diskOrigins(options: {
+  disks: Disks;
+  source: { disks: Disks; directory: string };
+  state: DiskState;
+  media: MediaTree;
+  what: string;
+}): DiskOrigin[] {
+  const { source } = options;
   const chains = options.state.disks.map((uuid) => chainOf(options.media, uuid));
   return options.disks.map((disk) => {
-    const path = options.sourceDisks.find(({ slot }) => slot === disk.slot)?.path;
+    // A snapshot may have a disk that the VM has no longer, because it was rolled back to an earlier one.
+    const path = source.disks.find(({ slot }) => slot === disk.slot)?.path ?? join(source.directory, basename(disk.path));
     const chain = chains.find((images) => images.some((image) => image.path === path));
     if (chain) return { disk, chain };
     throw new NakhodaError('vm.wrong-state', {

@@ -138,7 +138,9 @@ async function sourcesOf(parts: Parts, vmid: number): Promise<number[]> {
   const paths = disks.map(({ path }) => path);
   const media = await parts.machines.mediaAround(vmid, paths);
   const lower = [...media.values()].filter(({ path }) => isBelow(path, directory)).flatMap(({ uuid }) => chainOf(media, uuid));
-  const machines = (await parts.machines.all()).filter((machine) => lower.some(({ path }) => isBelow(path, machine.spec.directory)));
+  const machines = (await parts.machines.all()).filter((machine) =>
+    lower.some(({ path, owner }) => owner.vmid === machine.vmid || isBelow(path, machine.spec.directory)),
+  );
   return machines.map((machine) => machine.vmid).filter((other) => other !== vmid);
 }
 
@@ -159,7 +161,7 @@ async function makeDisks(
       hint: 'Try again.',
     });
   }
-  const origins = diskOrigins({ disks: spec.disks, sourceDisks: machine.spec.disks, state, media, what });
+  const origins = diskOrigins({ disks: spec.disks, source: machine.spec, state, media, what });
   await refuseOtherSizes(origins, linked);
   const folder = dirname(machineFilePath(spec));
   await mkdir(folder, { recursive: true, mode: 0o700 });

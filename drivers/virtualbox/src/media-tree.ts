@@ -46,9 +46,17 @@ export function topOf(media: MediaTree, path: string): KnownMedium | undefined {
   return medium && grownFrom(media, medium.uuid).find((grown) => isBelow(grown.path, dirname(path)));
 }
 
-/** An image that grows from one of these, and is another machine's than the one with this folder. Pure. */
+/**
+ * An image that grows from one of these, and is another machine's than the one with this folder: a linked clone's, which
+ * lies in the folder beside. An adopted machine's own images are in a folder of its user's. Pure.
+ */
 export function foreignGrowth(media: MediaTree, uuids: readonly string[], directory: string): KnownMedium | undefined {
-  return uuids.flatMap((uuid) => grownFrom(media, uuid)).find(({ path }) => !isBelow(path, directory));
+  return uuids.flatMap((uuid) => grownFrom(media, uuid)).find(({ path }) => isBeside(path, directory));
+}
+
+/** Whether a path lies in the folder of another machine, given that of one. */
+export function isBeside(path: string, directory: string): boolean {
+  return isBelow(path, dirname(directory)) && !isBelow(path, directory);
 }
 
 /** Whether a path lies in a folder. */

@@ -11,7 +11,7 @@ import { restoreOwners } from './foreign/owned-tree.ts';
 import { self } from './foreign/take.ts';
 import { specPath } from './machines.ts';
 import type { KnownMachine } from './machines.ts';
-import { foreignGrowth, isBelow } from './media-tree.ts';
+import { foreignGrowth, isBelow, isBeside } from './media-tree.ts';
 import type { Parts } from './parts.ts';
 import { machineFilePath } from './register.ts';
 import { removeImage } from './remove-image.ts';
@@ -45,8 +45,13 @@ export async function undefine(parts: Parts, signal: AbortSignal | undefined, vm
 async function refuseGrown(parts: Parts, { vmid, spec }: KnownMachine): Promise<void> {
   const paths = spec.disks.map(({ path }) => path);
   const media = await parts.machines.mediaAround(vmid, paths);
-  const own = [...media.values()].filter(({ path }) => isBelow(path, spec.directory)).map(({ uuid }) => uuid);
-  const foreign = foreignGrowth(media, own, spec.directory);
+  const { directory } = spec;
+  // A linked clone's own images are listed by another machine; an adopted machine's lie elsewhere.
+  const own = [...media.values()].filter(({ path, owner }) =>
+    owner.vmid === vmid ? !isBeside(path, directory) : isBelow(path, directory),
+  );
+  const uuids = own.map(({ uuid }) => uuid);
+  const foreign = foreignGrowth(media, uuids, directory);
   if (foreign === undefined) return;
   throw new NakhodaError('vm.wrong-state', {
     message: `VM ${vmid} is not removed: ${foreign.path}, of a linked clone, grows from its disks.`,
