@@ -39,6 +39,8 @@ driverContract({
       dispose: () => host.dispose(),
       // A second core does not boot in the interpreter, and a boot of some 20 s takes longer on a busy host.
       cores: 1,
+      // test/e2e/clones.real.test.ts boots one of each hypervisor.
+      bootsFullClones: false,
       limits: { boot: 150, call: 60, shutdown: 120, exec: 45 },
     };
   },

@@ -44,6 +44,8 @@ export interface ContractHarness {
   cable?: NicAttachment;
   /** False where the guest of `spec()` can take no memory while it runs: then that is not tried. Default true. */
   takesMemory?: boolean;
+  /** False where a boot is too dear: then another test has to show what a full clone of a running VM holds. */
+  bootsFullClones?: boolean;
   /** What a disk has to be like to come while the guest runs, other than by default. */
   hotplugDisk?: Partial<Pick<MachineDisk, 'bus' | 'cache' | 'discard'>>;
 }
