@@ -4,7 +4,7 @@ import { NakhodaError, type VmState } from '@nakhoda/schema';
 
 import { clearRun } from './clear-run.ts';
 import type { KnownMachine, MachineView } from './machines.ts';
-import { removeOrphans } from './orphan-media.ts';
+import { forgetOrphans } from './orphan-media.ts';
 import type { Parts } from './parts.ts';
 import { vmLane } from './vboxmanage.ts';
 
@@ -66,7 +66,7 @@ export function createSuspend(parts: Parts, oneAtATime: OneAtATime): SuspendFace
       oneAtATime(vmid, async () => {
         const machine = await parts.machines.need(vmid);
         if (!machine.observed?.savedState) return;
-        await removeOrphans(parts, machine);
+        await forgetOrphans(parts, machine);
         await parts.vbox.run(['discardstate', machine.uuid], { lanes: [vmLane(vmid)], signal: ctx.signal });
       }),
   };

@@ -10,7 +10,7 @@ import { saveTreesOf } from './linked-tree.ts';
 import type { ObservedMachine, ObservedSnapshot } from './machine-file.ts';
 import type { KnownMachine } from './machines.ts';
 import { foreignGrowth } from './media-tree.ts';
-import { removeOrphans } from './orphan-media.ts';
+import { forgetOrphans } from './orphan-media.ts';
 import type { Parts } from './parts.ts';
 import { orphanedMs, ServiceWatch } from './service-process.ts';
 import { disksOnlyKey, hasMemory, isHiddenSnapshot, listSnapshots, safeDescription } from './snapshot-plan.ts';
@@ -26,7 +26,7 @@ export function createSnapshots(parts: Parts): SnapshotFacet {
   const oneAtATime = async (vmid: number, work: () => Promise<void>): Promise<void> => {
     await parts.settled;
     await parts.operations.run([vmLane(vmid)], async () => {
-      await removeOrphans(parts, await parts.machines.need(vmid));
+      await forgetOrphans(parts, await parts.machines.need(vmid));
       try {
         await work();
       } finally {
@@ -162,7 +162,7 @@ export async function dropHalfTaken(
   const now = await parts.machines.need(machine.vmid);
   const half = now.observed?.snapshots.find((snapshot) => snapshot.name === name);
   if (half) await manage(parts, null, now, ['snapshot', now.uuid, 'delete', half.uuid]);
-  await removeOrphans(parts, await parts.machines.need(machine.vmid));
+  await forgetOrphans(parts, await parts.machines.need(machine.vmid));
 }
 
 type PointOptions = Parameters<SnapshotFacet['rollback']>[1];

@@ -14,7 +14,7 @@ import { startDisplay } from './display.ts';
 import { extraDataSteps, frontEndCommand, globalSettingSteps, modeExtraData } from './front-end.ts';
 import { needExecution, xvfbProgram } from './host-facts.ts';
 import type { KnownMachine } from './machines.ts';
-import { removeOrphans } from './orphan-media.ts';
+import { forgetOrphans } from './orphan-media.ts';
 import type { Parts } from './parts.ts';
 import { runPaths } from './run-paths.ts';
 import { writeRunFile } from './run-record.ts';
@@ -41,7 +41,7 @@ export async function start(parts: Parts, ctx: DriverContext, vmid: number): Pro
   if (left !== null && !(await waitForExit(left, { timeoutMs: 10_000, signal: ctx.signal }))) await terminate(left, { graceMs: 2000 });
   await clearRun(parts, machine, run);
 
-  await removeOrphans(parts, machine);
+  await forgetOrphans(parts, machine);
   try {
     await needReadable(machine.spec.cdrom);
     await needReadable(machine.spec.cloudInit ?? null);
