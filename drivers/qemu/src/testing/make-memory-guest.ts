@@ -43,13 +43,24 @@ export async function makeMemoryGuest(tinyIso: string): Promise<string | null> {
 
 /** The package with the kernel itself, by the list that apt has; null when it has none. */
 async function kernelName(): Promise<string | null> {
-  const { stdout } = await exec(['apt-cache', 'depends', kernelPackage], { okExitCodes: [0, 100] });
-  return /Depends: (linux-image-\S+)/.exec(stdout)?.[1] ?? null;
+  const listed = async (): Promise<string | null> => {
+    const { stdout } = await exec(['apt-cache', 'depends', kernelPackage], { okExitCodes: [0, 100] });
+    return /Depends: (linux-image-\S+)/.exec(stdout)?.[1] ?? null;
+  };
+  return (await listed()) ?? (await updateLists().then(listed));
+}
+
+/** A machine on which everything was cached may have no lists, or some that name what the archive has no more. */
+async function updateLists(): Promise<void> {
+  await exec(['apt-get', '-qq', 'update'], { timeoutMs: 300_000 });
 }
 
 async function build(tinyIso: string, name: string, work: string): Promise<void> {
+  // What the tiny guest is built with is not there where that was cached.
+  await exec(['sh', join(import.meta.dirname, '..', '..', '..', '..', 'scripts', 'packages.sh'), 'guest'], { timeoutMs: 600_000 });
   // As the caller: apt's own user may not write into the folder.
-  await exec(['apt-get', '-qq', '-o', 'APT::Sandbox::User=root', 'download', name], { cwd: work, timeoutMs: 120_000 });
+  const download = () => exec(['apt-get', '-qq', '-o', 'APT::Sandbox::User=root', 'download', name], { cwd: work, timeoutMs: 300_000 });
+  await download().catch(() => updateLists().then(download));
   const archive = (await readdir(work)).find((entry) => entry.endsWith('.deb'));
   if (archive === undefined) throw new Error(`apt-get downloaded no ${name}`);
   await exec(['dpkg-deb', '--extract', join(work, archive), join(work, 'package')], { timeoutMs: 120_000 });
