@@ -116,6 +116,9 @@ test('an adopted VM starts, goes back to an old snapshot with its disk, and is c
 
   await daemon.json('vm', 'set', 'web', '--memory', '80');
   await daemon.json('snapshot', 'take', 'web', 'of-ours');
+  await daemon.json('vm', 'set', 'web', '--memory', '96');
+  await daemon.json('snapshot', 'rollback', 'web', 'of-ours');
+  assert.equal((await daemon.json<Vm>('vm', 'show', 'web')).memoryMiB, 80);
   assert.equal((await daemon.json<Vm>('vm', 'show', 'web')).changedOutside, undefined);
   await refused(/vm release web.*foreign\.keeps-disks/s, 'vm', 'destroy', 'web');
 });

@@ -11,7 +11,8 @@ import { checkSaga } from '@nakhoda/tasks/testing';
 import { programEnvironment } from '../../../../drivers/virtualbox/src/virtualbox-driver.ts';
 import { type ForeignUserHost, makeForeignUser, makeForeignVms } from '../../../../test/support/foreign-virtualbox.ts';
 import { endProcessesOf } from '../../../../test/support/processes-of.ts';
-import { foreignFacet, planNewAdoption } from '../services/adoptions.ts';
+import { type AdoptionInput, foreignFacet, planNewAdoption } from '../services/adoptions.ts';
+import type { Services } from '../services/context.ts';
 import { addForeignUser } from '../services/foreign-users.ts';
 import { quietContext } from '../services/hypervisors.ts';
 import { toMachineSpec } from '../services/vm-record.ts';
@@ -36,6 +37,14 @@ after(async () => {
 test('vm.adopt survives every fault, with real VirtualBox: everything of the user is as before, or adopted', async () => {
   const runtime = await findVirtualBoxRuntime(process.env);
   const untouched = await foreign.tree();
+  let planned: AdoptionInput | undefined;
+  // The same for every world, for the user's VM is.
+  const plan = async (services: Services): Promise<AdoptionInput> => {
+    if (planned) return planned;
+    await addForeignUser(services.store, { user: foreign.user, settings: foreign.settings });
+    planned = await planNewAdoption(services, { machine: `${foreign.user}/web server` });
+    return planned;
+  };
   const played = await checkSaga({
     // Now and then a call of VBoxManage, `list vms` too, waits 10 s for VirtualBox's own messages before it goes on (7.2.22).
     timeoutMs: 40_000,
@@ -51,8 +60,7 @@ test('vm.adopt survives every fault, with real VirtualBox: everything of the use
       ];
       const core = await openTestCore({ drivers });
       const { services } = core;
-      await addForeignUser(services.store, { user: foreign.user, settings: foreign.settings });
-      const input = await planNewAdoption(services, { machine: `${foreign.user}/web server` });
+      const input = await plan(services);
       return {
         kind: vmAdoptSaga(services),
         input,

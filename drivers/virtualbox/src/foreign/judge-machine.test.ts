@@ -46,6 +46,7 @@ test('what cannot be had is refused with its reason', () => {
     [/firmware is EFI32: the store/u, (text) => text.replaceAll('<Firmware/>', '<Firmware type="EFI32"/>')],
     [/has a TPM/u, (text) => text.replaceAll('<Firmware/>', '<Firmware/><TrustedPlatformModule type="Host" location="/dev/tpm0"/>')],
     [/is a VMDK image/u, (text) => text.replaceAll('format="VDI"', 'format="VMDK"')],
+    [/is in no drive of it, nor of its snapshots/u, (text) => text.replaceAll(/<Image uuid="\{30e74850[^>]*>/gu, '')],
     [/is of the type Immutable/u, (text) => text.replaceAll('type="Normal"', 'type="Immutable"')],
     [/is encrypted/u, (text) => text.replace('type="Normal">', 'type="Normal"><Property name="CRYPT/KeyId" value="x"/>')],
     [/not in the machine's own list of media/u, (text) => text.replaceAll(/<MediaRegistry>[^]*<\/MediaRegistry>/gu, '')],

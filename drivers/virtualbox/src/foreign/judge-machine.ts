@@ -95,12 +95,15 @@ function paths({ media }: MachineDetails, folder: string): string[] {
   return media.map(({ location }) => mediumPath(location, folder));
 }
 
-function mediaReasons({ media }: MachineDetails, { folder, sizes, usedBy }: MachineFiles, reasons: string[]): void {
+function mediaReasons({ media, inDrives }: MachineDetails, { folder, sizes, usedBy }: MachineFiles, reasons: string[]): void {
   for (const { location, kind, format, type, encrypted, parentUuid, uuid } of media) {
     const path = mediumPath(location, folder);
     const sharer = usedBy.get(uuid) ?? usedBy.get(path);
     if (kind !== 'HardDisk') continue;
     if (sharer !== undefined) reasons.push(`${shown(path)} is a disk of ${shown(sharer)}, too.`);
+    // The driver takes such a layer for what an interrupted snapshot has left, and removes it.
+    const isTop = parentUuid !== null && !media.some((other) => other.parentUuid === uuid);
+    if (isTop && !inDrives.includes(uuid)) reasons.push(`${shown(path)}, a layer of a disk, is in no drive of it, nor of its snapshots.`);
     if (encrypted) reasons.push(`${shown(path)} is encrypted.`);
     else if (format !== 'VDI') reasons.push(`${shown(path)} is a ${shown(format)} image; only VDI images can stay in place.`);
     else if (sizes.get(path) === null) reasons.push(`${shown(path)} is no VDI image.`);

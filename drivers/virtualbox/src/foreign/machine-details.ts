@@ -67,6 +67,8 @@ export interface MachineDetails {
   drives: DetailedDrive[];
   media: Medium[];
   snapshots: number;
+  /** UUIDs of the images in drives of the machine and of its snapshots. */
+  inDrives: string[];
   /** Files of saved memory and of the firmware's variables, of the machine and of its snapshots, as VirtualBox wrote them. */
   otherFiles: string[];
 }
@@ -112,6 +114,7 @@ export function machineDetails(xml: string): MachineDetails | 'encrypted' | null
     drives: controllers.flatMap((controller) => children(controller, 'AttachedDevice').map((device) => detailedDrive(controller, device))),
     media: media(child(machine, 'MediaRegistry')),
     snapshots: children(machine, 'Snapshot').reduce((sum, snapshot) => sum + countSnapshots(snapshot), 0),
+    inDrives: inDrives(machine),
     otherFiles: otherFiles(machine),
   };
 }
@@ -189,6 +192,12 @@ function media(registry: XmlNode | undefined): Medium[] {
 
 function countSnapshots(snapshot: XmlNode): number {
   return children(child(snapshot, 'Snapshots'), 'Snapshot').reduce((sum, inner) => sum + countSnapshots(inner), 1);
+}
+
+function inDrives(node: XmlNode): string[] {
+  const own = children(node, 'AttachedDevice').flatMap((device) => plainUuid(attribute(child(device, 'Image'), 'uuid')) ?? []);
+  const parts = ['Snapshot', 'Snapshots', 'Hardware', 'StorageControllers', 'StorageController'];
+  return [...own, ...parts.flatMap((name) => children(node, name).flatMap(inDrives))];
 }
 
 function otherFiles(node: XmlNode): string[] {
