@@ -52,7 +52,7 @@ async function readHead(path: string): Promise<Buffer | null> {
     const { bytesRead } = await file.read(header, 0, vdiHeaderBytes, 0);
     return bytesRead < vdiHeaderBytes ? null : header;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return null;
     throw error;
   }
 }
