@@ -68,10 +68,24 @@ export function createInventory(options: {
 
   const stateOf = (vmid: number): VmState => transitions.get(vmid) ?? statuses.get(vmid)?.state ?? 'unknown';
 
+  /** What was shown of VMs that do not run, and what it was made of: a list of hundreds is mostly these. */
+  const resting = new Map<number, { of: readonly unknown[]; vm: Vm }>();
   const view = (record: VmRecord): Vm => {
+    const { vmid, hypervisor } = record.spec;
+    const state = stateOf(vmid);
+    const status = statuses.get(vmid);
+    if (!status || !['stopped', 'crashed', 'unknown'].includes(state)) return makeView(record, state);
+    const of = [record, status, state, hypervisors.known(hypervisor)];
+    const shown = resting.get(vmid);
+    if (shown && of.every((part, index) => part === shown.of[index])) return shown.vm;
+    const vm = makeView(record, state);
+    resting.set(vmid, { of, vm });
+    return vm;
+  };
+
+  const makeView = (record: VmRecord, state: VmState): Vm => {
     const { spec } = record;
     const status = statuses.get(spec.vmid);
-    const state = stateOf(spec.vmid);
     const alive = state === 'running' || state === 'paused' || state === 'stopping';
     const reason = status?.reason ?? (alive ? undefined : whyUnusable(record));
     const run = runs.get(spec.vmid);
@@ -268,6 +282,7 @@ export function createInventory(options: {
         });
       }
       statuses.delete(vmid);
+      resting.delete(vmid);
       runs.delete(vmid);
       published.delete(vmid);
       transitions.delete(vmid);
