@@ -170,8 +170,11 @@ test(
     const own = vmIdentity({ owner, vmid: a.vmid });
     const clone = vmIdentity({ owner, vmid: b.vmid });
 
-    assert.deepEqual(await writable(sourcePid, qemu.folder + `/images/${a.vmid}`), ['disk0.layer1.qcow2', 'disk1.layer1.qcow2']);
-    assert.deepEqual(await writable(pid, qemu.folder + '/images'), [`${b.vmid}/disk0.qcow2`, `${b.vmid}/disk1.qcow2`]);
+    // QEMU 10 opens even these for reading alone, until its guest writes.
+    const foreign = async (of: number, folder: string, ...own: string[]): Promise<string[]> =>
+      (await writable(of, qemu.folder + folder)).filter((file) => !own.includes(file));
+    assert.deepEqual(await foreign(sourcePid, `/images/${a.vmid}`, 'disk0.layer1.qcow2', 'disk1.layer1.qcow2'), []);
+    assert.deepEqual(await foreign(pid, '/images', `${b.vmid}/disk0.qcow2`, `${b.vmid}/disk1.qcow2`), []);
     const root = `/proc/${pid}/root${qemu.folder}/images`;
     assert.deepEqual((await readdir(root)).toSorted(), [String(a.vmid), String(b.vmid)].toSorted());
     assert.deepEqual((await readdir(join(root, String(a.vmid)))).toSorted(), ['disk0.qcow2', 'disk1.qcow2']);

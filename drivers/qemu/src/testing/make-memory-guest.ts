@@ -13,8 +13,8 @@ const kernelWords = 'memhp_default_state=online_movable';
 /** Where isolinux's parts lie on Debian and Ubuntu; the tiny guest is built with them. */
 const bootFiles = ['/usr/lib/ISOLINUX/isolinux.bin', '/usr/lib/syslinux/modules/bios/ldlinux.c32'];
 
-const loader = `#!/bin/sh
-for module in ${modules.join(' ')}; do insmod /etc/tiny/modules/$module.ko; done
+const loader = (present: readonly string[]): string => `#!/bin/sh
+for module in ${present.join(' ')}; do insmod /etc/tiny/modules/$module.ko; done
 `;
 
 /**
@@ -68,11 +68,24 @@ async function build(tinyIso: string, name: string, work: string): Promise<void>
   const cd = join(work, 'cd', 'isolinux');
   const root = join(work, 'root');
   for (const path of [cd, join(root, 'etc', 'tiny', 'modules')]) await mkdir(path, { recursive: true });
-  const [version] = await readdir(join(work, 'package', 'lib', 'modules'));
-  if (version === undefined) throw new Error(`${name} has no modules`);
-  const drivers = join(work, 'package', 'lib', 'modules', version, 'kernel', 'drivers', 'virtio');
-  for (const module of modules) await cp(join(drivers, `${module}.ko`), join(root, 'etc', 'tiny', 'modules', `${module}.ko`));
-  await writeFile(join(root, 'etc', 'tiny', 'load'), loader, { mode: 0o755 });
+  // Debian 13 has them below /usr, and compressed.
+  const places = ['lib/modules', 'usr/lib/modules'].map((place) => join(work, 'package', place));
+  const found = await Promise.all(
+    places.map(async (place) => (await readdir(place).catch(() => [])).map((entry) => ({ place, version: entry }))),
+  );
+  const [{ place, version } = {}] = found.flat();
+  if (place === undefined || version === undefined) throw new Error(`${name} has no modules`);
+  const drivers = join(place, version, 'kernel', 'drivers', 'virtio');
+  // The rest is in the kernel itself.
+  const present: string[] = [];
+  for (const module of modules) {
+    const plain = join(drivers, `${module}.ko`);
+    if (await exists(`${plain}.xz`)) await exec(['busybox', 'unxz', `${plain}.xz`]);
+    if (!(await exists(plain))) continue;
+    present.push(module);
+    await cp(plain, join(root, 'etc', 'tiny', 'modules', `${module}.ko`));
+  }
+  await writeFile(join(root, 'etc', 'tiny', 'load'), loader(present), { mode: 0o755 });
   const guest = join(import.meta.dirname, '..', '..', '..', '..', 'guest');
   const inittab = await readFile(join(guest, 'rootfs', 'etc', 'inittab'), 'utf8');
   await writeFile(join(root, 'etc', 'inittab'), `::sysinit:/etc/tiny/load\n${inittab}`);
@@ -85,7 +98,7 @@ async function build(tinyIso: string, name: string, work: string): Promise<void>
     'etc/tiny',
     'etc/tiny/load',
     'etc/tiny/modules',
-    ...modules.map((one) => `etc/tiny/modules/${one}.ko`),
+    ...present.map((one) => `etc/tiny/modules/${one}.ko`),
   ];
   await exec(['cpio', '--quiet', '-o', '-H', 'newc', '-R', '0:0', '-O', more], { cwd: root, input: files.join('\n') });
   const initrd = join(work, 'initrd');
