@@ -23,6 +23,10 @@ VBoxManage: error: Context: "RTEXITCODE handleCreateMedium(HandlerArg*)" at line
 VBoxManage: error: Details: code VBOX_E_INVALID_OBJECT_STATE (0x80bb0007), component MachineWrap, interface IMachine, callee nsISupports
 VBoxManage: error: Context: "LockMachine(a->session, LockType_Write)" at line 901 of file VBoxManageModifyVM.cpp
 `,
+  /** createvm, among four at a time, when the service was just ending (7.2.22; the words as the driver's error kept them) */
+  ending: `VBoxManage: error: Failed to create the VirtualBox object!
+VBoxManage: error: Code NS_ERROR_FAILURE (0x80004005) - Operation failed (extended info not available)
+`,
   pending: `VBoxManage: error: The machine 'nakhoda-100' already has a lock request pending
 VBoxManage: error: Details: code VBOX_E_INVALID_OBJECT_STATE (0x80bb0007), component MachineWrap, interface IMachine, callee nsISupports
 `,
@@ -67,6 +71,7 @@ test('progress and warnings with exit code 0 are none; a failure without words s
 test('"not now" is told from a refusal, though both have the same result', () => {
   const isLock = (stderr: string): boolean => isLockComplaint(findComplaint({ exitCode: 1, stderr }) ?? { message: '', result: null });
   assert.equal(isLock(recorded.locked), true);
+  assert.equal(isLock(recorded.ending), true);
   assert.equal(isLock(recorded.pending), true);
   assert.equal(isLockComplaint({ message: 'The object is not ready', result: 'E_ACCESSDENIED' }), true);
   const unregistering = "Cannot unregister the machine 'nakhoda-100' while it is locked";

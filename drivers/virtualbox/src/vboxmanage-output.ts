@@ -35,10 +35,12 @@ function isProgress(line: string): boolean {
 
 /**
  * True for the errors that mean "not now": another session is about to lock or unlock the machine, or VBoxSVC
- * has not finished with it. Nothing was changed, so the call may be repeated. The result code alone does not
+ * has not finished with it, or is just ending (7.2.22: seen after 245 definitions, four at a time), so that the call
+ * came to nobody. Nothing was changed, so the call may be repeated. The result code alone does not
  * tell: VBOX_E_INVALID_OBJECT_STATE is also the answer to deleting a snapshot that has several children.
  */
 export function isLockComplaint(complaint: VBoxComplaint): boolean {
   if (complaint.result === 'E_ACCESSDENIED' && /not ready/i.test(complaint.message)) return true;
+  if (/^Failed to create the VirtualBox object/i.test(complaint.message)) return true;
   return /already locked for a session|lock request pending|being (locked or )?unlocked|while it is locked/i.test(complaint.message);
 }
