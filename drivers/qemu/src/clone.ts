@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 
 import type { CloneOptions, Driver, DriverContext, MachineSpec } from '@nakhoda/driver';
+import { fileExists } from '@nakhoda/host';
 import { NakhodaError, toNakhodaError } from '@nakhoda/schema';
 
 import { type CloneImage, type ClonePlan, cloneRecord, planClone } from './clone-plan.ts';
@@ -8,7 +9,7 @@ import { copyTpmState } from './clone-tpm.ts';
 import { removeDefinition } from './definition.ts';
 import type { Environment } from './environment.ts';
 import { imageDisks } from './hardware/firmware.ts';
-import { exists, smallerError } from './images.ts';
+import { smallerError } from './images.ts';
 import { addLayer } from './layers.ts';
 import { changeOver, liveQmp, openOverlays } from './live-disks.ts';
 import type { Machine } from './machine.ts';
@@ -86,7 +87,7 @@ async function begin(
   for (const { disk, chain } of plan.images) {
     const size = await environment.images.measure(chain, ctx.signal);
     if (size > Math.ceil(disk.sizeBytes / 512) * 512) throw smallerError(disk, size);
-    if (await exists(disk.path)) throw occupiedError(disk.path);
+    if (await fileExists(disk.path)) throw occupiedError(disk.path);
   }
   const kept = source.spec.machine === spec.machine ? source.record.machineType : null;
   const machineType = kept ?? (await environment.machineType(spec.machine));

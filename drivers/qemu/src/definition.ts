@@ -2,10 +2,11 @@ import { mkdir, readdir, rm, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 import type { DriverContext, MachineSpec } from '@nakhoda/driver';
+import { fileExists } from '@nakhoda/host';
 import { NakhodaError } from '@nakhoda/schema';
 
 import { type Environment, sameSpec } from './environment.ts';
-import { exists, heldError, removeFile, temporaryImage, usesDiskError } from './images.ts';
+import { heldError, removeFile, temporaryImage, usesDiskError } from './images.ts';
 import { imageDisks, type ImageDisk, variableDisks, variableStore } from './hardware/firmware.ts';
 import { absentDisks, baseChain, type BaseImages, layeredSlots, memoryName, overlayName } from './layers.ts';
 import { machinePaths, ownFiles } from './machine-paths.ts';
@@ -27,7 +28,7 @@ export async function createDefinition(
   }
   const missing: ImageDisk[] = [];
   for (const disk of imageDisks(spec)) {
-    if (await exists(disk.path)) await environment.images.check(disk, baseChain(previous?.base ?? {}, disk.path), ctx.signal);
+    if (await fileExists(disk.path)) await environment.images.check(disk, baseChain(previous?.base ?? {}, disk.path), ctx.signal);
     else missing.push(disk);
   }
   const base = withoutBases(
@@ -91,7 +92,7 @@ export async function redefine(environment: Environment, ctx: DriverContext, mac
     });
   }
   if (machine.record.clone) await takeClone(machine);
-  const disksThere = (await Promise.all(imageDisks(spec).map((disk) => exists(disk.path)))).every(Boolean);
+  const disksThere = (await Promise.all(imageDisks(spec).map((disk) => fileExists(disk.path)))).every(Boolean);
   if (sameSpec(machine.spec, spec) && (machine.alive || disksThere)) return;
   if (machine.alive) {
     throw new NakhodaError('vm.wrong-state', {

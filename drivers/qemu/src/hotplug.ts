@@ -2,6 +2,7 @@ import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
 
 import type { DriverContext, HotplugFacet, MachineDisk, MachineNic, MachineSpec } from '@nakhoda/driver';
+import { fileExists } from '@nakhoda/host';
 import { NakhodaError, toNakhodaError } from '@nakhoda/schema';
 
 import { lowerNodes } from './block-nodes.ts';
@@ -12,7 +13,7 @@ import { cdDevice, cdNode, cdNodes } from './hardware/cd-drive.ts';
 import { diskLimits, diskParts, limitsNode, pluggedDevice } from './hardware/disks.ts';
 import { hasLink, nicDevice, nicParts } from './hardware/nics.ts';
 import type { Parts } from './hardware/parts.ts';
-import { exists, usesDiskError } from './images.ts';
+import { usesDiskError } from './images.ts';
 import { baseChain, imageChain, layeredSlots } from './layers.ts';
 import { checkTap } from './lifecycle.ts';
 import { writeMachineRecord } from './machine-record.ts';
@@ -135,7 +136,7 @@ async function addDisk({ environment, ctx, machine, qmp }: Change, disk: Machine
   const { spec } = machine;
   // Of a disk that the VM had in a snapshot of its: the overlays there would be taken for this one's.
   if (layeredSlots(await readSnapshots(spec)).includes(disk.slot)) throw usesDiskError(disk.slot);
-  if (await exists(disk.path)) {
+  if (await fileExists(disk.path)) {
     await environment.images.check(disk, baseChain(machine.places.base, disk.path), ctx.signal);
     await environment.handOver(spec, disk.path);
   } else {

@@ -1,6 +1,6 @@
 import { exec } from '@nakhoda/host';
 import { NakhodaError } from '@nakhoda/schema';
-import { access, open, rename, rm } from 'node:fs/promises';
+import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 import type { ChainImage } from './block-nodes.ts';
@@ -250,12 +250,4 @@ export async function removeFile(path: string): Promise<void> {
   await rm(path, { force: true }).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOTDIR') throw error;
   });
-}
-
-/** True when there is a file of that path. */
-export async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

@@ -1,2 +1,2 @@
 export { createQemuDriver } from './driver.ts';
-export type { QemuDriverOptions } from './driver.ts';
+export type { QemuDriverOptions } from './driver-options.ts';

@@ -8,12 +8,12 @@ import {
   spawnSupervised,
   startUnit,
   type SupervisedProcess,
+  fileExists,
 } from '@nakhoda/host';
 import { toNakhodaError } from '@nakhoda/schema';
 
 import type { Environment } from './environment.ts';
 import type { HostDevicePlan } from './host-devices.ts';
-import { exists } from './images.ts';
 import { machinePaths } from './machine-paths.ts';
 import { prepareRun } from './process.ts';
 
@@ -43,7 +43,7 @@ export async function launchQemu(
       return { ...(await startUnit(plan, { ...unit, limits, logPath: qemuLog, planPath: qemuLaunch })), cgroups: [] };
     } catch (error) {
       // A plan that was begun must not be begun again.
-      if (!(await exists(qemuLaunch))) throw error;
+      if (!(await fileExists(qemuLaunch))) throw error;
       ctx.log(`systemd made no unit for it, so it runs without one: ${toNakhodaError(error).message}`);
     }
   }

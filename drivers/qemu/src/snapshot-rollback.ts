@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 
 import type { DriverContext, MachineSpec } from '@nakhoda/driver';
+import { fileExists } from '@nakhoda/host';
 import { NakhodaError } from '@nakhoda/schema';
 
 import type { Environment } from './environment.ts';
 import { imageDisks } from './hardware/firmware.ts';
-import { exists } from './images.ts';
 import { addLayer, imageChain, keepAbsent, memoryName } from './layers.ts';
 import { loadMemory } from './live-memory.ts';
 import { powerOff, startMachine } from './lifecycle.ts';
@@ -99,7 +99,7 @@ async function refuseMisfit(
   if (String(entry.disks) !== String(imageDisks(spec).map(({ slot }) => slot)))
     refuse('cannot be restored', `it is of ${String(entry.disks)}, which are not the disks now`);
   const images = entry.disks.flatMap((slot) => imageChain(store, placesOf(wanted), slot, entry.layer));
-  for (const { path } of images) if (!(await exists(path))) refuse('cannot be restored', `its disk image ${path} is not there`);
+  for (const { path } of images) if (!(await fileExists(path))) refuse('cannot be restored', `its disk image ${path} is not there`);
   if (!entry.hardware) return;
   const { mode } = machine.alive && machine.boot?.kind === 'run' ? machine.boot.execution : await environment.execution();
   const now = hardwareOf(spec, machineType, mode, baseMemoryOf(entry.hardware, spec));

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { access, readFile, truncate, writeFile } from 'node:fs/promises';
+import { readFile, truncate, writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
 
 import type { Driver } from '@nakhoda/driver';
 import { testContext } from '@nakhoda/driver/contract';
-import { waitFor } from '@nakhoda/host';
+import { waitFor, fileExists } from '@nakhoda/host';
 
 import { machinePaths } from './machine-paths.ts';
 import type { RunRecord } from './machine-record.ts';
@@ -21,11 +21,6 @@ async function runningVm(qemu: RealQemu): Promise<{ driver: Driver; vmid: number
   await driver.start(ctx, { vmid: spec.vmid });
   return { driver, vmid: spec.vmid, paths: machinePaths(spec) };
 }
-const exists = (path: string): Promise<boolean> =>
-  access(path).then(
-    () => true,
-    () => false,
-  );
 
 test('memory that is not whole, or of another machine, is not loaded, and nothing of it is lost', async () => {
   await using qemu = await makeRealQemu();
@@ -50,7 +45,7 @@ test('memory that is not whole, or of another machine, is not loaded, and nothin
   const third = await qemu.makeDriver();
   await third.start(ctx, { vmid });
   assert.equal((await third.inspect(ctx, { vmid }))?.state, 'running');
-  assert.equal(await exists(paths.suspendedMemory), false);
+  assert.equal(await fileExists(paths.suspendedMemory), false);
   await third.stop(ctx, { vmid, mode: 'poweroff', timeoutSeconds: 5 });
   await third.undefine(ctx, { vmid });
   await third.close();
@@ -64,7 +59,7 @@ test('a rollback throws the memory away: it is not of those disks', async () => 
   await driver.snapshots?.rollback(ctx, { vmid, name: 'before' });
   const status = await driver.inspect(ctx, { vmid });
   assert.deepEqual([status?.state, status?.suspended], ['stopped', undefined]);
-  assert.equal(await exists(paths.suspended), false);
+  assert.equal(await fileExists(paths.suspended), false);
   await driver.undefine(ctx, { vmid });
   await driver.close();
   assert.deepEqual(await qemu.leftovers(), []);
@@ -105,7 +100,7 @@ test('a daemon killed when the memory was loaded and the guest about to run: the
   await next.list(ctx);
   assert.ok(await waitFor(async () => (await next.inspect(ctx, { vmid }))?.state === 'running', { timeoutMs: 10_000, pollMs: 20 }));
   assert.deepEqual(await qemu.pids(vmid), [pid]);
-  assert.deepEqual([await exists(paths.suspended), await exists(paths.suspendedMemory)], [false, false]);
+  assert.deepEqual([await fileExists(paths.suspended), await fileExists(paths.suspendedMemory)], [false, false]);
   await next.stop(ctx, { vmid, mode: 'poweroff', timeoutSeconds: 5 });
   await next.undefine(ctx, { vmid });
   await next.close();

@@ -2,11 +2,10 @@ import { lchown, mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import type { MachineSpec } from '@nakhoda/driver';
-import { isAlive, processArgv, processRef, type ProcessRef, spawnSupervised, terminate, waitFor } from '@nakhoda/host';
+import { isAlive, processArgv, processRef, type ProcessRef, spawnSupervised, terminate, waitFor, fileExists } from '@nakhoda/host';
 import { NakhodaError } from '@nakhoda/schema';
 
 import type { Environment } from './environment.ts';
-import { exists } from './images.ts';
 import { machinePaths } from './machine-paths.ts';
 
 const listenTimeoutMs = 10_000;
@@ -25,7 +24,7 @@ export async function startTpm(environment: Environment, spec: MachineSpec): Pro
     for (const path of [tpmState, ...(await readdir(tpmState)).map((name) => join(tpmState, name))]) await lchown(path, uid, gid);
   }
   const { process } = await spawnSupervised({ ...plan, userfaultfd: false, exitPath: tpmExit }, { planPath: tpmLaunch, logPath: tpmLog });
-  if (await waitFor(async () => (await exists(tpmSocket)) || !isAlive(process), { timeoutMs: listenTimeoutMs, pollMs: 5 })) {
+  if (await waitFor(async () => (await fileExists(tpmSocket)) || !isAlive(process), { timeoutMs: listenTimeoutMs, pollMs: 5 })) {
     if (isAlive(process)) return process;
   }
   await endTpm(spec, process);

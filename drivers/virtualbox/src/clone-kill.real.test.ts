@@ -7,11 +7,11 @@ import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 import { testContext } from '@nakhoda/driver/contract';
-import { waitFor } from '@nakhoda/host';
+import { waitFor, fileExists } from '@nakhoda/host';
 
 import { parseMachineMedia } from './machine-media.ts';
 import { machineFilePath } from './register.ts';
-import { CloneBench, exists, filesBelow, history } from './testing/clone-bench.ts';
+import { CloneBench, filesBelow, history } from './testing/clone-bench.ts';
 
 // Daemons that are killed while they clone a VM that runs; nothing boots in it.
 const ctx = testContext();
@@ -31,9 +31,9 @@ test('a daemon that is killed while it clones leaves nothing that the next one d
   const journal = join(bench.host.userHome, 'clones', `${spec.vmid}.json`);
   const hidden = async (): Promise<boolean> => (await bench.settings(source)).includes('.nakhoda-');
   const moments: [string, { snapshot: string | null; linked: boolean }, () => Promise<boolean>][] = [
-    ['before the snapshot for copying', { snapshot: null, linked: false }, () => exists(journal)],
+    ['before the snapshot for copying', { snapshot: null, linked: false }, () => fileExists(journal)],
     ['after it', { snapshot: null, linked: false }, hidden],
-    ['while a linked clone is registered', { snapshot: 'first', linked: true }, () => exists(machineFilePath(spec))],
+    ['while a linked clone is registered', { snapshot: 'first', linked: true }, () => fileExists(machineFilePath(spec))],
   ];
   for (const [moment, options, reached] of moments) {
     await writeFile(join(bench.host.folder, 'clone.json'), JSON.stringify({ source: vmid, spec, ...options }));

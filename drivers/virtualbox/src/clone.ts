@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { access, copyFile, mkdir } from 'node:fs/promises';
+import { copyFile, mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 import type { CloneOptions, Driver, DriverContext, MachineSpec } from '@nakhoda/driver';
+import { fileExists } from '@nakhoda/host';
 import { NakhodaError } from '@nakhoda/schema';
 
 import { capabilitiesOf } from './capabilities.ts';
@@ -166,7 +167,7 @@ async function makeDisks(
   const folder = dirname(machineFilePath(spec));
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const nvram = nvramPath(machine.folder, state);
-  if (spec.firmware === 'uefi' && (await exists(nvram))) await copyFile(nvram, join(folder, `${machineName(spec.vmid)}.nvram`));
+  if (spec.firmware === 'uefi' && (await fileExists(nvram))) await copyFile(nvram, join(folder, `${machineName(spec.vmid)}.nvram`));
   if (linked) return linkDisks(folder, origins);
   for (const { disk, chain } of origins) {
     const images = chain.map(({ path }) => path);
@@ -238,11 +239,4 @@ export async function clearAbandonedClones(parts: Parts): Promise<void> {
     if (machine) await saveTreesOf(parts, machine);
     await parts.clones.remove(vmid);
   }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

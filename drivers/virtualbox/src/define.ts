@@ -1,9 +1,9 @@
-import { access, mkdir, rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 
 import type { DriverContext, MachineSpec, MachineStatus } from '@nakhoda/driver';
-import { writeFileAtomic } from '@nakhoda/host';
+import { writeFileAtomic, fileExists } from '@nakhoda/host';
 import { type Capabilities, NakhodaError } from '@nakhoda/schema';
 
 import { capabilitiesOf } from './capabilities.ts';
@@ -187,7 +187,7 @@ export async function deleteImage(parts: Parts, vmid: number, path: string): Pro
   if (spec.disks.some((disk) => disk.path === path)) {
     throw new NakhodaError('vm.wrong-state', { message: `VM ${vmid} has the disk ${path} still.`, hint: 'Take it from the VM first.' });
   }
-  if (dirname(path) !== spec.directory || !(await exists(path))) return;
+  if (dirname(path) !== spec.directory || !(await fileExists(path))) return;
   if ((observed?.snapshots ?? []).length > 0) throw usesDisk(path);
   await removeImage(parts, vmid, path);
 }
@@ -234,13 +234,6 @@ async function applyStorage(parts: Parts, signal: AbortSignal | undefined, spec:
 export async function runStep(parts: Parts, signal: AbortSignal | undefined, spec: MachineSpec, step: DefinitionStep): Promise<void> {
   const lanes = step.media ? [vmLane(spec.vmid), mediaLane] : [vmLane(spec.vmid)];
   await parts.vbox.run(step.args, { lanes, ...(signal ? { signal } : {}) });
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }
 
 /** What is told of a machine that is in the way. */

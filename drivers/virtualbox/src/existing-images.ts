@@ -1,6 +1,5 @@
-import { access } from 'node:fs/promises';
-
 import type { MachineDisk } from '@nakhoda/driver';
+import { fileExists } from '@nakhoda/host';
 import { NakhodaError } from '@nakhoda/schema';
 
 import type { ObservedMachine } from './machine-file.ts';
@@ -13,11 +12,7 @@ import { vdiSize } from './vdi-size.ts';
 export async function existingImages(disks: readonly Pick<MachineDisk, 'path'>[]): Promise<Map<string, number | null>> {
   const found = new Map<string, number | null>();
   for (const { path } of disks) {
-    const there = await access(path).then(
-      () => true,
-      () => false,
-    );
-    if (there) found.set(path, await vdiSize(path));
+    if (await fileExists(path)) found.set(path, await vdiSize(path));
   }
   return found;
 }

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { basename, join, resolve, sep } from 'node:path';
+import { basename, join } from 'node:path';
 
 import { writeFileAtomic } from '@nakhoda/host';
 import { toNakhodaError } from '@nakhoda/schema';
@@ -16,9 +16,7 @@ import { mediaLane, vmLane } from './vboxmanage.ts';
  */
 export async function forgetOrphans(parts: Parts, machine: KnownMachine): Promise<void> {
   for (const { uuid, location } of machine.observed?.orphans ?? []) {
-    const path = resolve(machine.folder, location);
-    // Images of linked clones grow from this VM's, too, and lie in folders of their own.
-    if (!path.startsWith(machine.folder + sep)) continue;
+    const path = join(machine.folder, location);
     try {
       if (await isInaccessible(parts, machine)) await takeOutOfFile(parts, machine, uuid);
       else await parts.vbox.run(['closemedium', 'disk', uuid], { lanes: [vmLane(machine.vmid), mediaLane] });

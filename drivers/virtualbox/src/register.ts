@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { access, mkdir, rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 import type { MachineSpec } from '@nakhoda/driver';
-import { writeFileAtomic } from '@nakhoda/host';
+import { writeFileAtomic, fileExists } from '@nakhoda/host';
 import { NakhodaError } from '@nakhoda/schema';
 
 import { createStep, modifyArgs } from './definition-plan.ts';
@@ -100,12 +100,12 @@ async function documentDrive(parts: Parts, spec: MachineSpec, drive: PlannedDriv
   const { type, path } = drive;
   if (path === null) return { plan: drive, medium: null };
   // An ISO image that is not there is refused by VirtualBox when it is attached.
-  const uuid = type === 'DVD' ? (await exists(path)) && (await imageUuid(parts, path)) : await diskUuid(spec, path, made);
+  const uuid = type === 'DVD' ? (await fileExists(path)) && (await imageUuid(parts, path)) : await diskUuid(spec, path, made);
   return uuid === null || uuid === false ? null : { plan: drive, medium: { uuid, path } };
 }
 
 async function diskUuid(spec: MachineSpec, path: string, made: string[]): Promise<string | null> {
-  if (await exists(path)) return readVdiUuid(path);
+  if (await fileExists(path)) return readVdiUuid(path);
   const disk = spec.disks.find((candidate) => candidate.path === path);
   if (disk === undefined || !canWriteVdi(disk)) return null;
   made.push(path);
@@ -130,11 +130,4 @@ async function imageUuid(parts: Parts, path: string): Promise<string> {
   const hex = createHash('sha256').update(path).digest('hex');
   // The bits that say: version 8 (custom), variant 1 (RFC 9562).
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

@@ -1,6 +1,7 @@
-import { access, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
+import { fileExists } from '@nakhoda/host';
 import { NakhodaError } from '@nakhoda/schema';
 
 import { grownFrom, isBelow, mediumAt } from './media-tree.ts';
@@ -23,17 +24,10 @@ export async function removeImage(parts: Parts, vmid: number, path: string): Pro
     });
   }
   for (const image of [...grown, { path }]) {
-    if (!(await exists(image.path))) continue;
+    if (!(await fileExists(image.path))) continue;
     const close = parts.vbox.run(['closemedium', 'disk', image.path], { lanes: [vmLane(vmid), mediaLane] });
     // An image that VirtualBox does not know, or that is still in a drive which goes with the VM, is closed already.
     await close.catch((error: unknown) => parts.log(`closing ${image.path}: ${String(error)}`));
     await rm(image.path, { force: true });
   }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

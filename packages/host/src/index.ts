@@ -2,6 +2,7 @@ export * from './exec.ts';
 export * from './process.ts';
 export * from './wait.ts';
 export * from './atomic-file.ts';
+export * from './file-exists.ts';
 export * from './cache-folder.ts';
 export * from './tiny-guest.ts';
 export * from './virtualbox-runtime.ts';

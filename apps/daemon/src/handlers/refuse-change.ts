@@ -1,4 +1,4 @@
-import { requireFreeDisks, requireTemplateChange } from '../sagas/vm-set.ts';
+import { requireFreeDisks, requireTemplateChange } from '../sagas/require-change.ts';
 import { requireNotSuspended, requireState } from '../sagas/vm-steps.ts';
 import type { Services } from '../services/context.ts';
 import { quietContext } from '../services/hypervisors.ts';

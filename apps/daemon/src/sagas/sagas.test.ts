@@ -87,7 +87,7 @@ const clone = {
     }),
     attachments: record.attachments,
   },
-  ...{ source: target, snapshot: 'first', linked: true, left: ['A device stays behind.'] },
+  ...{ source: target, snapshot: 'first', left: ['A device stays behind.'] },
 };
 
 /** Brings a fresh core to where the saga under test begins, by the sagas themselves. */

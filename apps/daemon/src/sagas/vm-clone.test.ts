@@ -7,6 +7,7 @@ import { snapshotHandlers } from '../handlers/snapshot.ts';
 import { vmChangeHandlers } from '../handlers/vm-change.ts';
 import { vmCloneHandlers } from '../handlers/vm-clone.ts';
 import { vmHandlers } from '../handlers/vm.ts';
+import { planNewClone } from '../services/clones.ts';
 import { openTestCore } from '../testing/test-core.ts';
 
 /** A core, and orders to it as the API gives them: each resolves when its task has ended. */
@@ -69,6 +70,15 @@ test('a template does not start, has linked clones by default, and is one for as
   await assert.rejects(order('vm.set', { vm: 'web' }, { template: false }), { code: 'vm.has-clones' });
   await order('vm.set', { vm: 'web' }, { notes: 'still a template' });
   await order('vm.destroy', { vm: 'linked' });
+  const { services } = world.core;
+  const late = await planNewClone(services, services.inventory.resolve('web'), { name: 'late' });
   await order('vm.set', { vm: 'web' }, { template: false });
+  // Its turn comes when the VM is no template any more.
+  const { id } = await services.engine.start('vm.clone', { ...late, start: false }, { user: 'test' });
+  assert.equal((await services.engine.wait(id)).error?.code, 'vm.wrong-state');
+  assert.deepEqual(
+    services.inventory.records().map(({ spec: { name } }) => name),
+    ['web', 'whole'],
+  );
   await order('vm.start', { vm: 'web' });
 });

@@ -1,5 +1,6 @@
 import type { TaskKind } from '@nakhoda/tasks';
 
+import { refuseChangingDisks } from '../services/clone-plan.ts';
 import { type PlannedClone, requireClone } from '../services/clones.ts';
 import type { Services } from '../services/context.ts';
 import { toMachineSpec, vmFolders } from '../services/vm-record.ts';
@@ -13,13 +14,14 @@ export function vmCloneSaga(services: Services): TaskKind<VmCloneInput, object, 
   const { inventory, hypervisors, config } = services;
   return {
     kind: 'vm.clone',
-    title: ({ record, source, linked }) => `Clone ${source.name} to ${record.spec.name} (${record.spec.vmid})${linked ? ', linked' : ''}`,
+    title: ({ record: { spec }, source }) => `Clone ${source.name} to ${spec.name} (${spec.vmid})${spec.linkedTo ? ', linked' : ''}`,
     target: ({ record }) => `vm/${record.spec.vmid}`,
     locks: ({ record, source }) => [`vm/${record.spec.vmid}`, `vm/${source.vmid}`],
     onCrash: 'unwind',
     initialState: () => ({}),
-    steps: ({ record, source, snapshot, linked, left, start }) => {
-      const { vmid, hypervisor } = record.spec;
+    steps: ({ record, source, snapshot, left, start }) => {
+      const { vmid, hypervisor, linkedTo } = record.spec;
+      const linked = linkedTo !== null;
       return [
         // From here on the record says what the disks lie on, so that nobody deletes that.
         reserveStep<VmCloneInput>(services, record),
@@ -30,6 +32,8 @@ export function vmCloneSaga(services: Services): TaskKind<VmCloneInput, object, 
             for (const line of left) ctx.log(line);
             const from = requireRecord(services, source.vmid);
             requireState(services, from, 'clone');
+            // It may be no template any more since the clone was ordered.
+            if (linked && snapshot === null) refuseChangingDisks(from.spec);
             await requireClone(services, from)(ctx, {
               ...{ source: source.vmid, snapshot, linked },
               spec: toMachineSpec(record, config.folders),

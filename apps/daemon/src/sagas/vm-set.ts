@@ -8,12 +8,11 @@ import { writeCloudInitFile } from '../services/cloud-init-file.ts';
 import type { Services } from '../services/context.ts';
 import { machineChanges, touchesMachine } from '../services/pending-changes.ts';
 import { planAfterChange, type Refusal } from '../services/running-plan.ts';
-import { refuseSnapshotDisks } from '../services/snapshot-disks.ts';
-import { refuseTemplateChange } from '../services/templates.ts';
 import { changedRecord, planOf } from '../services/vm-change.ts';
 import { imageFile, runningPlan, toMachineSpec, type VmPlan, type VmRecord } from '../services/vm-record.ts';
 import { defineMachine } from './define-machine.ts';
 import { deleteDiscarded } from './delete-discarded.ts';
+import { requireFreeDisks, requireTemplateChange } from './require-change.ts';
 import { changedMeanwhile, samePlan } from './same-plan.ts';
 import type { VmInput } from './vm-power.ts';
 import { requireNotSuspended, requireRecord, requireState } from './vm-steps.ts';
@@ -254,32 +253,6 @@ export function isAlive({ inventory }: Services, vmid: number): boolean {
 function takesChanges({ inventory, hypervisors }: Services, vmid: number): boolean {
   const record = inventory.byVmid(vmid);
   return record !== undefined && inventory.state(vmid) === 'running' && hypervisors.driver(record.spec.hypervisor).hotplug !== undefined;
-}
-
-/** @throws NakhodaError `snapshot.uses-disk` */
-export async function requireFreeDisks({ hypervisors }: Services, ctx: DriverContext, before: VmRecord, after: VmPlan): Promise<void> {
-  const { vmid, hypervisor } = before.spec;
-  const { snapshots } = hypervisors.driver(hypervisor);
-  if (!snapshots || isDeepStrictEqual(before.spec.disks, after.spec.disks)) return;
-  refuseSnapshotDisks(runningPlan(before), after, await snapshots.list(ctx, { vmid }));
-}
-
-/** @throws NakhodaError `vm.is-template`, `vm.has-clones`, `vm.wrong-state` */
-export async function requireTemplateChange(
-  { hypervisors, inventory }: Services,
-  ctx: DriverContext,
-  before: VmRecord,
-  after: VmPlan,
-): Promise<void> {
-  const { vmid, hypervisor, template } = before.spec;
-  if (!template && !after.spec.template) return;
-  await inventory.refresh(vmid);
-  refuseTemplateChange(before, after, {
-    stopped: ['stopped', 'crashed'].includes(inventory.state(vmid)),
-    suspended: inventory.status(vmid)?.suspended ?? false,
-    snapshots: template ? [] : ((await hypervisors.driver(hypervisor).snapshots?.list(ctx, { vmid })) ?? []),
-    all: inventory.records(),
-  });
 }
 
 /** NICs that a run keeps while they move to another network, by way of a relay that belongs to one network. */

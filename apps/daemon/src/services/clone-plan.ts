@@ -7,7 +7,6 @@ import { imageFile, type VmPlan } from './vm-record.ts';
 export interface ClonePlan {
   spec: VmSpec;
   cdromPath: string | null;
-  linked: boolean;
   /** What is not taken over; whole sentences for the task's log. */
   left: string[];
 }
@@ -27,12 +26,7 @@ export function planClone(
 ): ClonePlan {
   const from = source.spec;
   const linked = request.linked ?? from.template;
-  if (linked && snapshot === null && !from.template) {
-    throw new NakhodaError('vm.wrong-state', {
-      message: `A linked clone lies on disks that do not change, and those of ${from.name} do.`,
-      hint: `Name a snapshot of it (--snapshot), make it a template (nakhoda vm set ${from.name} --template yes), or make a full clone.`,
-    });
-  }
+  if (linked && snapshot === null) refuseChangingDisks(from);
   if (linked && from.disks.some(({ volume }) => volume.startsWith(adoptedVolume))) {
     throw new NakhodaError('vm.unsupported', {
       message: `${from.name} is adopted: a linked clone would lie on the disks of ${from.adopted?.user ?? 'its user'}.`,
@@ -75,7 +69,15 @@ export function planClone(
       linkedTo: linked ? { vmid: from.vmid, snapshot: snapshot?.name ?? null } : null,
     },
     cdromPath: source.cdromPath,
-    linked,
     left,
   };
+}
+
+/** Only a template's disks stay as they are without a snapshot. Pure. @throws NakhodaError `vm.wrong-state` */
+export function refuseChangingDisks({ name, template }: VmSpec): void {
+  if (template) return;
+  throw new NakhodaError('vm.wrong-state', {
+    message: `A linked clone lies on disks that do not change, and those of ${name} do.`,
+    hint: `Name a snapshot of it (--snapshot), make it a template (nakhoda vm set ${name} --template yes), or make a full clone.`,
+  });
 }

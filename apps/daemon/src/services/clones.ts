@@ -6,7 +6,7 @@ import type { Services } from './context.ts';
 import { quietContext } from './hypervisors.ts';
 import { freshMacBytes, macAddress } from './mac-addresses.ts';
 import { planFacts, promiseRecord } from './plans.ts';
-import { withHardwareOf } from './rollback-plan.ts';
+import { withHardwareOf } from './pending-changes.ts';
 import { snapshotPlan } from './snapshot-plans.ts';
 import { runningPlan, type VmPlan, type VmRecord } from './vm-record.ts';
 
@@ -15,7 +15,6 @@ export interface PlannedClone {
   record: VmRecord;
   source: { vmid: number; name: string };
   snapshot: string | null;
-  linked: boolean;
   left: string[];
 }
 
@@ -51,7 +50,6 @@ export async function planNewClone(services: Services, source: VmRecord, request
     record: await promiseRecord(services, driver, plan.spec, plan.cdromPath),
     source: { vmid, name },
     snapshot: request.snapshot ?? null,
-    linked: plan.linked,
     left: plan.left,
   };
 }

@@ -6,7 +6,7 @@ import { shownCloudInit } from './cloud-init-settings.ts';
 import type { VmPlan, VmRecord } from './vm-record.ts';
 
 /** Fields that the guest's machine does not have: they are in force at once, and stay where the machine goes back to a snapshot. */
-export const notOfTheMachine: ReadonlySet<keyof VmSpec> = new Set<keyof VmSpec>([
+const notOfTheMachine: ReadonlySet<keyof VmSpec> = new Set<keyof VmSpec>([
   ...(['vmid', 'name', 'uuid', 'node', 'hypervisor', 'createdAt'] as const),
   ...([
     'autostart',
@@ -21,6 +21,12 @@ export const notOfTheMachine: ReadonlySet<keyof VmSpec> = new Set<keyof VmSpec>(
     'linkedTo',
   ] as const),
 ]);
+
+/** A VM with the hardware of another of its specs; what it is called, and how it is kept in order, stays. Pure. */
+export function withHardwareOf(kept: VmSpec, hardware: VmSpec): VmSpec {
+  const stays = Object.entries(kept).filter(([field]) => notOfTheMachine.has(field as keyof VmSpec));
+  return { ...hardware, ...Object.fromEntries(stays) };
+}
 
 /** What differs between two specs in what the guest sees: one entry a field, and for disks and NICs one a field of each slot. Pure. */
 export function machineChanges(running: VmSpec, wanted: VmSpec): PendingChange[] {

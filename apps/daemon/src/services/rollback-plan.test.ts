@@ -1,37 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { defaultDisk, defaultHardware, defaultNic, fixedHardware } from '@nakhoda/driver';
+import { defaultNic, fixedHardware } from '@nakhoda/driver';
 import fc from 'fast-check';
 
+import { exampleDisk, exampleRecord } from '../testing/example-vm.ts';
 import { planRollback, type RollbackFacts } from './rollback-plan.ts';
-import { defaultOptions } from './vm-defaults.ts';
 import type { VmPlan, VmRecord } from './vm-record.ts';
 
-const disk = (slot: string, file: string) => ({
-  ...{ slot, volume: `local:images/100/${file}`, format: 'qcow2' as const, sizeGiB: 4 },
-  ...defaultDisk(fixedHardware),
-});
+const disk = exampleDisk;
 const nic = (slot: string, mac: string, network = 'lab') => ({ slot, network, mac, ...defaultNic(fixedHardware) });
 const then: VmPlan = {
-  spec: {
-    ...{
-      vmid: 100,
-      name: 'web',
-      uuid: '11111111-2222-4333-8444-555555555555',
-      node: 'local',
-      hypervisor: 'qemu',
-      cores: 1,
-      memoryMiB: 512,
-    },
-    ...defaultHardware(fixedHardware),
-    ...defaultOptions,
-    disks: [disk('disk0', 'disk-0.qcow2')],
-    cdrom: 'local:iso/a.iso',
-    nics: [nic('net0', '02:4e:4b:00:00:01')],
-    createdAt: '2026-01-01T00:00:00.000Z',
-  },
-  attachments: { net0: { kind: 'tap', tap: 'nk100n0' } },
+  ...exampleRecord({ disks: [disk('disk0', 'disk-0.qcow2')], cdrom: 'local:iso/a.iso' }),
   cdromPath: '/iso/a.iso',
 };
 const facts: RollbackFacts = {

@@ -1,7 +1,7 @@
 import type { NicAttachment } from '@nakhoda/driver';
 import { NakhodaError, type PendingChange, type VmSpec } from '@nakhoda/schema';
 
-import { machineChanges, notOfTheMachine } from './pending-changes.ts';
+import { machineChanges, withHardwareOf } from './pending-changes.ts';
 import { imageFile, runningPlan, type VmPlan, type VmRecord } from './vm-record.ts';
 
 /** What the planner of a rollback has to know; all of it observed before. */
@@ -52,12 +52,6 @@ export function planRollback(record: VmRecord, then: VmPlan, facts: RollbackFact
   const unused = unusedImages(record, spec).filter((file) => facts.files.has(file));
   notes.push(...unused.map((file) => `${file} came after the snapshot: the VM has it no more, and it stays in the VM's folder.`));
   return { spec, cdromPath, kept: keptAttachments(record, spec), changes: machineChanges(record.spec, spec), unused, notes };
-}
-
-/** A VM with the hardware that it had once; what it is called, and how it is kept in order, stays. Pure. */
-export function withHardwareOf(now: VmSpec, then: VmSpec): VmSpec {
-  const stays = Object.entries(now).filter(([field]) => notOfTheMachine.has(field as keyof VmSpec));
-  return { ...then, ...Object.fromEntries(stays) };
 }
 
 function refuseLostNetworks({ name, nics }: VmSpec, { networks, snapshot }: RollbackFacts): void {

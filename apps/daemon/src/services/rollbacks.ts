@@ -1,5 +1,6 @@
-import { access, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 
+import { fileExists } from '@nakhoda/host';
 import type { PendingChange, Snapshot } from '@nakhoda/schema';
 
 import type { Services } from './context.ts';
@@ -34,7 +35,7 @@ export async function planRollbackTo(services: Services, record: VmRecord, snaps
     snapshot,
     networks: new Set(networks.specs().map(({ name }) => name)),
     takenMacs: takenMacs(inventory.records().filter((other) => other.spec.vmid !== vmid)),
-    cdThere: then.cdromPath !== null && (await isThere(then.cdromPath)),
+    cdThere: then.cdromPath !== null && (await fileExists(then.cdromPath)),
     files: new Set(await readdir(vmFolders(config.folders, vmid).directory).catch(() => [])),
   });
   const attachments = await networks.planAttachments({ spec, cdromPath }, capabilities.nicBackends, kept);
@@ -54,12 +55,5 @@ export async function withChanges(services: Services, record: VmRecord, snapshot
       if (!then) return snapshot;
       return { ...snapshot, changes: machineChanges(record.spec, then.spec).map(({ field }) => field) };
     }),
-  );
-}
-
-async function isThere(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
   );
 }

@@ -2,6 +2,7 @@ import type { VmSet, VmSpec } from '@nakhoda/schema';
 import { NakhodaError } from '@nakhoda/schema';
 
 import { planCloudInitSettings, withoutCloudInit } from './cloud-init-settings.ts';
+import { withHardwareOf } from './pending-changes.ts';
 import { imageFile, type VmPlan, type VmRecord } from './vm-record.ts';
 
 /** What the planner of a change has to know; all of it observed before. */
@@ -68,12 +69,11 @@ export function revertedRecord(record: VmRecord): VmRecord {
   if (!active) return record;
   const used = new Set(active.spec.disks.map(({ volume }) => imageFile(volume)));
   const left = discarded.filter((file) => !used.has(file));
-  const { name, autostart, startOrder, startDelaySeconds, crashPolicy, protection, notes, tags, folder, template } = record.spec;
   return {
     ...planOf(active),
     ...(left.length > 0 ? { discarded: left } : {}),
     // The hypervisor knows it under its former name until the next start.
-    ...(name === active.spec.name ? {} : { active }),
-    spec: { ...active.spec, name, autostart, startOrder, startDelaySeconds, crashPolicy, protection, notes, tags, folder, template },
+    ...(record.spec.name === active.spec.name ? {} : { active }),
+    spec: withHardwareOf(record.spec, active.spec),
   };
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Driver, GuestFacet, HotplugFacet, MachineSpec } from '@nakhoda/driver';
 import { testContext } from '@nakhoda/driver/contract';
 
-import type { QemuDriverOptions } from '../driver.ts';
+import type { QemuDriverOptions } from '../driver-options.ts';
 import { QmpClient } from '../qmp/qmp-client.ts';
 import { makeRealQemu, type RealQemu } from './real-qemu.ts';
 

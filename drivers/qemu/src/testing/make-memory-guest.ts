@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { access, cp, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { cacheFolder, exec } from '@nakhoda/host';
+import { cacheFolder, exec, fileExists } from '@nakhoda/host';
 
 /** Debian's kernel for virtual machines: it knows virtio-mem, which the tiny guest's own kernel does not. */
 const kernelPackage = 'linux-image-cloud-amd64';
@@ -28,7 +28,7 @@ export async function makeMemoryGuest(tinyIso: string): Promise<string | null> {
   const folder = join(cacheFolder(process.env), 'memory-guest');
   const sources = [name, await readFile(tinyIso), await readFile(import.meta.filename)];
   const iso = join(folder, `${sources.reduce((hash, source) => hash.update(source), createHash('sha256')).digest('hex')}.iso`);
-  if (await exists(iso)) return iso;
+  if (await fileExists(iso)) return iso;
   await mkdir(folder, { recursive: true });
   const work = await mkdtemp(join(folder, 'build-'));
   try {
@@ -80,8 +80,8 @@ async function build(tinyIso: string, name: string, work: string): Promise<void>
   const present: string[] = [];
   for (const module of modules) {
     const plain = join(drivers, `${module}.ko`);
-    if (await exists(`${plain}.xz`)) await exec(['busybox', 'unxz', `${plain}.xz`]);
-    if (!(await exists(plain))) continue;
+    if (await fileExists(`${plain}.xz`)) await exec(['busybox', 'unxz', `${plain}.xz`]);
+    if (!(await fileExists(plain))) continue;
     present.push(module);
     await cp(plain, join(root, 'etc', 'tiny', 'modules', `${module}.ko`));
   }
@@ -113,11 +113,4 @@ async function build(tinyIso: string, name: string, work: string): Promise<void>
     ...['-b', 'isolinux/isolinux.bin', '-c', 'isolinux/boot.cat', '-no-emul-boot', '-boot-load-size', '4', '-boot-info-table'],
     join(work, 'cd'),
   ]);
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

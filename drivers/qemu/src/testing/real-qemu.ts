@@ -6,7 +6,8 @@ import type { Driver } from '@nakhoda/driver';
 import { type ContractHarness, machineSpec, testContext } from '@nakhoda/driver/contract';
 import { findTinyIso, processArgv } from '@nakhoda/host';
 
-import { createQemuDriver, type QemuDriverOptions } from '../driver.ts';
+import { createQemuDriver } from '../driver.ts';
+import type { QemuDriverOptions } from '../driver-options.ts';
 import { usualHardware } from './usual-hardware.ts';
 
 export interface RealQemu extends ContractHarness, AsyncDisposable {

@@ -67,7 +67,7 @@ export function readGuarded(path: string, options: { uid: number; mostBytes: num
     if (facts.uid !== options.uid) throw new ForeignProblem(`${shown(path)} belongs to another user.`);
     if (facts.size > options.mostBytes) throw new ForeignProblem(`${shown(path)} is larger than ${options.mostBytes} bytes.`);
     // It may grow while it is read.
-    const content = Buffer.alloc(options.mostBytes + 1 > facts.size + 1 ? facts.size + 1 : options.mostBytes + 1);
+    const content = Buffer.alloc(facts.size + 1);
     let length = 0;
     while (length < content.length) {
       const { bytesRead } = await file.read(content, length, content.length - length, length);

@@ -2,7 +2,7 @@ import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import type { DriverContext, MachineSpec } from '@nakhoda/driver';
-import { readJsonFile, writeFileAtomic } from '@nakhoda/host';
+import { readJsonFile, writeFileAtomic, fileExists } from '@nakhoda/host';
 import { NakhodaError } from '@nakhoda/schema';
 
 import type { Parts } from '../parts.ts';
@@ -12,7 +12,7 @@ import { forget } from './adopt.ts';
 import { type AdoptionRecord, adoptionPaths, readAdoption, removeAdoption } from './adoption-record.ts';
 import { restoreOwners } from './owned-tree.ts';
 import { releaseDocument } from './released-document.ts';
-import { isThere, listAgain, needClosed, notAdoptable, replaceFile, self } from './take.ts';
+import { listAgain, needClosed, notAdoptable, replaceFile, self } from './take.ts';
 
 /** See `ForeignFacet.release`. Each part is repeated after a crash, from the file that the first one wrote. */
 export async function release(parts: Parts, ctx: DriverContext, spec: MachineSpec): Promise<void> {
@@ -21,7 +21,7 @@ export async function release(parts: Parts, ctx: DriverContext, spec: MachineSpe
   await needClosed(record);
   const paths = adoptionPaths(spec.directory);
   const known = await parts.machines.find(spec.vmid);
-  if (!(await isThere(paths.returned))) {
+  if (!(await fileExists(paths.returned))) {
     if (known === null)
       throw notAdoptable('VirtualBox does not know the VM any more, so what became of it cannot be told.', 'Look for its .vbox file.');
     const { status } = await parts.machines.view(known);
@@ -31,7 +31,7 @@ export async function release(parts: Parts, ctx: DriverContext, spec: MachineSpe
         hint: 'Shut it down first.',
       });
     }
-    if (await isThere(record.file))
+    if (await fileExists(record.file))
       throw notAdoptable(`${record.file} is there, and would be overwritten.`, 'Move it away, then try again.');
     const renamed = (await readJsonFile<RenamedSnapshot[]>(join(paths.folder, 'renamed.json'))) ?? [];
     const present = await readFile(machineFilePath(spec), 'utf8');

@@ -1,7 +1,7 @@
-import { access } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join } from 'node:path';
 
 import type { ForeignOwner, ForeignSurvey } from '@nakhoda/driver';
+import { fileExists } from '@nakhoda/host';
 import { type ForeignVm, NakhodaError } from '@nakhoda/schema';
 
 import { parseRegistry } from '../machine-file.ts';
@@ -49,13 +49,7 @@ export async function settingsFolder(owner: ForeignOwner): Promise<string> {
   if (owner.settings !== null) return owner.settings.replace(/\/+$/u, '');
   const candidates = [join(owner.home, '.config', 'VirtualBox'), join(owner.home, '.VirtualBox')];
   for (const candidate of candidates) {
-    if (
-      await access(join(candidate, 'VirtualBox.xml')).then(
-        () => true,
-        () => false,
-      )
-    )
-      return candidate;
+    if (await fileExists(join(candidate, 'VirtualBox.xml'))) return candidate;
   }
   return candidates[0] ?? '';
 }

@@ -1,6 +1,7 @@
-import { open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { open, readFile, rename, rm } from 'node:fs/promises';
 
 import type { DriverContext } from '@nakhoda/driver';
+import { fileExists } from '@nakhoda/host';
 import { NakhodaError } from '@nakhoda/schema';
 
 import { type AdoptionRecord, adoptionPaths, readAdoption } from './adoption-record.ts';
@@ -45,7 +46,7 @@ export async function take(_ctx: DriverContext, directory: string): Promise<void
     // A service that was started meanwhile may have read the file as it was.
     await needClosed(record);
     await seize(await present(record), record.folder, self());
-    if (await isThere(record.file)) await rename(record.file, record.keptFile);
+    if (await fileExists(record.file)) await rename(record.file, record.keptFile);
   });
 }
 
@@ -54,7 +55,7 @@ export async function giveBack(ctx: DriverContext, directory: string): Promise<v
   const record = await readAdoption(directory);
   if (record === null) return;
   await rm(record.registry.path + newSuffix, { force: true });
-  if (!(await isThere(record.file)) && (await isThere(record.keptFile))) await rename(record.keptFile, record.file);
+  if (!(await fileExists(record.file)) && (await fileExists(record.keptFile))) await rename(record.keptFile, record.file);
   for (const left of await restoreOwners(record.entries, record.folder, self())) ctx.log(`Left as it is: ${left}`);
   const original = await readFile(adoptionPaths(directory).registry, 'utf8');
   const { content } = await readRegistry(record);
@@ -105,15 +106,8 @@ export async function replaceFile(
 
 /** The entries by the names that they have now: a `take` that is repeated may have given the settings file its other one. */
 async function present(record: AdoptionRecord): Promise<AdoptionRecord['entries']> {
-  if (await isThere(record.file)) return record.entries;
+  if (await fileExists(record.file)) return record.entries;
   return record.entries.map((entry) => (entry.path === record.file ? { ...entry, path: record.keptFile } : entry));
-}
-
-export async function isThere(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
 }
 
 /** Troubles with the user's files are told as what they are. */

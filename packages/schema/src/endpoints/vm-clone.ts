@@ -36,6 +36,7 @@ export const vmCloneEndpoints = {
       'vm.spec-invalid',
       'snapshot.not-found',
       'hypervisor.unusable',
+      'network.not-found',
       'storage.too-large',
       'storage.failed',
     ],
