@@ -70,7 +70,9 @@ for (const hypervisor of hypervisors) {
   });
 
   test(`${hypervisor}: a running linked clone is cloned whole, and the whole one needs nobody`, async () => {
+    await daemon.json('vm', 'freeze', student, '--seconds', '60');
     await daemon.json('vm', 'clone', student, whole);
+    await daemon.json('vm', 'thaw', student);
     assert.equal((await show(whole)).linkedTo, null);
     assert.equal((await show(student)).state, 'running');
     await daemon.json('vm', 'stop', student);

@@ -1,6 +1,6 @@
 import type { RollbackResult } from '@nakhoda/schema';
 
-import { printable, textTable } from './text.ts';
+import { printable, textTable, valueText } from './text.ts';
 
 /** What went back with a rollback, field by field, and what the VM does not have any more; null where that is nothing. */
 export function renderRollback({ changes, unused }: RollbackResult): string | null {
@@ -9,8 +9,4 @@ export function renderRollback({ changes, unused }: RollbackResult): string | nu
   const left = unused.length === 0 ? [] : [`Not used any more, and kept in the VM's folder: ${unused.map(printable).join(', ')}`];
   const parts = [...table, ...left];
   return parts.length === 0 ? null : parts.join('\n\n');
-}
-
-function valueText(value: unknown): string {
-  return value === null ? '-' : printable(typeof value === 'string' ? value : JSON.stringify(value));
 }

@@ -1,6 +1,6 @@
 import type { Vm, VmDisk, VmNic } from '@nakhoda/schema';
 
-import { duration, keyValues, mebibytes, moment, printable, textTable } from './text.ts';
+import { duration, keyValues, mebibytes, moment, printable, textTable, valueText } from './text.ts';
 
 /** A VM as `vm show` prints it: its facts, then what is pending, then its notes. */
 export function renderVm(vm: Vm): string {
@@ -127,10 +127,6 @@ function pendingText(vm: Vm): string | null {
     reason === undefined ? '-' : printable(reason),
   ]);
   return `Pending until the next start (nakhoda vm revert ${vm.name} takes it back)\n${textTable(['FIELD', 'RUNNING', 'WANTED', 'WHY NOT NOW'], rows)}`;
-}
-
-function valueText(value: unknown): string {
-  return value === null ? '-' : printable(typeof value === 'string' ? value : JSON.stringify(value));
 }
 
 function printableLines(text: string): string {

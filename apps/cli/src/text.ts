@@ -72,3 +72,8 @@ export function moment(timestamp: string | null | undefined): string {
 export function mebibytes(count: number): string {
   return bytes(count * 1_048_576);
 }
+
+/** A field's value in one cell: whatever it is, on one line. */
+export function valueText(value: unknown): string {
+  return value === null ? '-' : printable(typeof value === 'string' ? value : JSON.stringify(value));
+}

@@ -7,7 +7,19 @@ import { testContext } from '@nakhoda/driver/contract';
 import { toNakhodaError } from '@nakhoda/schema';
 
 import { makeRealQemu, type RealQemu } from './testing/real-qemu.ts';
-import { facet, images, names, powerOff, remove, scribble, scribbled, stateOf, take, twoDisks } from './testing/snapshot-bench.ts';
+import {
+  facet,
+  images,
+  keptRunning,
+  names,
+  powerOff,
+  remove,
+  scribble,
+  scribbled,
+  stateOf,
+  take,
+  twoDisks,
+} from './testing/snapshot-bench.ts';
 
 const ctx = testContext();
 
@@ -64,13 +76,7 @@ test(
   { timeout: 120_000 },
   async () => {
     await using qemu = await makeRealQemu();
-    const driver = await qemu.makeDriver();
-    const spec = await twoDisks(qemu);
-    const { vmid } = spec;
-    await driver.define(ctx, { spec });
-    await scribble(spec, 'a');
-    await driver.start(ctx, { vmid });
-    await take(driver, vmid, 'base', true);
+    const { driver, spec, vmid } = await keptRunning(qemu, 'base');
     await killWithin({
       qemu,
       vmid,
@@ -98,13 +104,7 @@ test(
   { timeout: 120_000 },
   async () => {
     await using qemu = await makeRealQemu();
-    const driver = await qemu.makeDriver();
-    const spec = await twoDisks(qemu);
-    const { vmid } = spec;
-    await driver.define(ctx, { spec });
-    await scribble(spec, 'a');
-    await driver.start(ctx, { vmid });
-    await take(driver, vmid, 'base', true);
+    const { driver, spec, vmid } = await keptRunning(qemu, 'base');
     await powerOff(driver, vmid);
     await scribble(spec, 'b');
     await started(driver, vmid);

@@ -12,7 +12,19 @@ import { QmpClient } from './qmp/qmp-client.ts';
 import { readSnapshots } from './snapshot-store.ts';
 import { busyGuest } from './testing/busy-guest.ts';
 import { makeRealQemu } from './testing/real-qemu.ts';
-import { facet, images, names, powerOff, remove, scribble, scribbled, stateOf, take, twoDisks } from './testing/snapshot-bench.ts';
+import {
+  facet,
+  images,
+  keptRunning,
+  names,
+  powerOff,
+  remove,
+  scribble,
+  scribbled,
+  stateOf,
+  take,
+  twoDisks,
+} from './testing/snapshot-bench.ts';
 
 const ctx = testContext();
 
@@ -175,13 +187,7 @@ test(
   },
   async () => {
     await using qemu = await makeRealQemu();
-    const driver = await qemu.makeDriver();
-    const spec = await twoDisks(qemu);
-    const { vmid } = spec;
-    await driver.define(ctx, { spec });
-    await scribble(spec, 'a');
-    await driver.start(ctx, { vmid });
-    await take(driver, vmid, 'live', true);
+    const { driver, spec, vmid } = await keptRunning(qemu, 'live');
     await powerOff(driver, vmid);
     await scribble(spec, 'b');
     await driver.start(ctx, { vmid });

@@ -1,16 +1,14 @@
 import type { MachineStatus } from '@nakhoda/driver';
 import { Mutex } from '@nakhoda/host';
-import { allowsAction, type Lease, NakhodaError, toNakhodaError, type Verdict, type Vm, vmActions, type VmState } from '@nakhoda/schema';
+import { type Lease, NakhodaError, toNakhodaError, type Vm, type VmState } from '@nakhoda/schema';
 import type { Store } from '@nakhoda/store';
 
-import { shownCloudInit } from './cloud-init-settings.ts';
 import type { EventBus } from './event-bus.ts';
 import { type Hypervisors, quietContext } from './hypervisors.ts';
 import { refuseTakenMacs } from './mac-addresses.ts';
-import { pendingChanges } from './pending-changes.ts';
-import { templateRefusal } from './templates.ts';
 import { forgetSnapshotPlans } from './snapshot-plans.ts';
-import { completeRecord, runningPlan, vmKey, vmNameKey, type VmRecord } from './vm-record.ts';
+import { completeRecord, vmKey, vmNameKey, type VmRecord } from './vm-record.ts';
+import { viewVm } from './vm-view.ts';
 
 /** Every VM of this node: what is wanted (from the store) and what was observed (from the drivers), held in memory. */
 export interface Inventory {
@@ -84,60 +82,17 @@ export function createInventory(options: {
   };
 
   const makeView = (record: VmRecord, state: VmState): Vm => {
-    const { spec } = record;
-    const status = statuses.get(spec.vmid);
-    const alive = state === 'running' || state === 'paused' || state === 'stopping';
-    const reason = status?.reason ?? (alive ? undefined : whyUnusable(record));
-    const run = runs.get(spec.vmid);
-    const uptimeSeconds = alive && run ? Math.floor((run.lasted + steadyNow() - run.seenAt) / 1000) : 0;
-    return {
-      ...spec,
-      cloudInit: shownCloudInit(spec.cloudInit),
+    const { vmid, hypervisor } = record.spec;
+    const run = runs.get(vmid);
+    return viewVm(record, {
       state,
-      ...(reason === undefined ? {} : { stateReason: reason }),
-      ...(status?.execution === undefined ? {} : { execution: status.execution }),
-      addresses: alive
-        ? runningPlan(record)
-            .spec.nics.map((nic) => addresses.get(nic.mac))
-            .filter((address) => address !== undefined)
-        : [],
-      uptimeSeconds,
-      ...(status?.pid === undefined ? {} : { pid: status.pid }),
-      observedAt: status?.observedAt ?? new Date(now()).toISOString(),
-      ...(status?.currentSnapshot === undefined ? {} : { currentSnapshot: status.currentSnapshot }),
-      ...(status?.changedOutside === undefined ? {} : { changedOutside: status.changedOutside }),
-      suspended: status?.suspended ?? false,
-      pending: pendingChanges(record, alive),
-      actions: verdicts(record, state),
-    };
-  };
-
-  /** Why the VM's hypervisor can start nothing, as its last probe found it. */
-  const whyUnusable = ({ spec }: VmRecord): string | undefined => {
-    const probed = hypervisors.known(spec.hypervisor);
-    return probed?.usable === false ? `${spec.hypervisor} cannot run VMs on this host: ${probed.reasons.join(' ')}` : undefined;
-  };
-
-  const verdicts = (record: VmRecord, state: VmState): Record<string, Verdict> => {
-    const driver = hypervisors.driver(record.spec.hypervisor);
-    const { pause, reset, suspend, clone } = driver;
-    const facetOf: Partial<Record<string, unknown>> = { exec: driver.guest, console: driver.serial };
-    Object.assign(facetOf, { pause, resume: pause, reset, suspend, discard: suspend, clone });
-    return Object.fromEntries(
-      vmActions.map((action): [string, Verdict] => {
-        const facet = action.startsWith('snapshot-') ? driver.snapshots : action in facetOf ? facetOf[action] : driver;
-        if (facet === undefined) return [action, { allowed: false, reason: `${record.spec.hypervisor} has no ${action} on this host.` }];
-        const refusal = templateRefusal(record, action);
-        if (refusal !== null) return [action, { allowed: false, reason: refusal }];
-        if (!allowsAction(state, action)) return [action, { allowed: false, reason: `The VM is ${state}.` }];
-        if (action === 'discard' && !statuses.get(record.spec.vmid)?.suspended)
-          return [action, { allowed: false, reason: 'No memory of it lies on disk.' }];
-        if (action === 'destroy' && record.spec.protection) return [action, { allowed: false, reason: 'The VM is protected.' }];
-        const reason = action === 'start' ? whyUnusable(record) : undefined;
-        if (reason !== undefined) return [action, { allowed: false, reason }];
-        return [action, { allowed: true }];
-      }),
-    );
+      status: statuses.get(vmid),
+      driver: hypervisors.driver(hypervisor),
+      probed: hypervisors.known(hypervisor),
+      addresses,
+      ranMs: run ? run.lasted + steadyNow() - run.seenAt : 0,
+      now: now(),
+    });
   };
 
   const publish = (vmid: number): void => {

@@ -45,6 +45,18 @@ export async function remove(qemu: RealQemu, driver: Driver, vmid: number): Prom
   assert.deepEqual(await qemu.leftovers(), []);
 }
 
+/** A running VM with two disks that hold `a`, and a snapshot with memory of that. */
+export async function keptRunning(qemu: RealQemu, name: string): Promise<{ driver: Driver; spec: MachineSpec; vmid: number }> {
+  const driver = await qemu.makeDriver();
+  const spec = await twoDisks(qemu);
+  const { vmid } = spec;
+  await driver.define(ctx, { spec });
+  await scribble(spec, 'a');
+  await driver.start(ctx, { vmid });
+  await take(driver, vmid, name, true);
+  return { driver, spec, vmid };
+}
+
 /** Files of disks and memory in the VM's folder. */
 export async function images({ directory }: MachineSpec): Promise<string[]> {
   return (await readdir(directory)).filter((name) => /^(disk|memory)/.test(name)).toSorted();
