@@ -39,6 +39,8 @@ export interface DaemonProcess {
   restart(options?: { env?: Record<string, string>; through?: readonly string[] }): Promise<void>;
   /** Starts it again and ends it with SIGKILL after so many milliseconds, wherever it is by then. */
   restartAndKill(afterMs: number): Promise<void>;
+  /** The command that runs `argv` in the daemon's network namespace. */
+  enter(argv: readonly string[]): string[];
   /** Runs a program in the daemon's network namespace. */
   inNamespace(argv: readonly string[], options?: ProgramOptions): Promise<ProgramResult>;
   /** Runs the command line against it, to its end. */
@@ -120,6 +122,7 @@ export async function startDaemon(options: { hypervisors: string; env?: Record<s
       clearTimeout(timer);
       daemon = null;
     },
+    enter: namespace.enter,
     inNamespace,
     cli,
     async json<T>(...args: string[]): Promise<T> {

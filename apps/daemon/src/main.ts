@@ -48,7 +48,7 @@ export interface ReadyFile {
   fingerprint: string;
 }
 
-const staticFolder = fileURLToPath(new URL('../../web/public', import.meta.url));
+const staticFolder = fileURLToPath(new URL('../../web/dist', import.meta.url));
 
 async function run(config: DaemonConfig): Promise<void> {
   process.umask(0o077);

@@ -13,7 +13,8 @@ export const pagePolicy = [
   "default-src 'none'",
   "script-src 'self'",
   "style-src 'self'",
-  "img-src 'self' data:",
+  // blob: for pictures of VMs' screens, which the page gets with its session and shows from memory.
+  "img-src 'self' blob: data:",
   "font-src 'self'",
   "connect-src 'self'",
   "base-uri 'none'",

@@ -7,12 +7,13 @@ import { cacheFolder } from '@nakhoda/host';
 import { NakhodaError, toNakhodaError } from '@nakhoda/schema';
 
 import { guestStep } from './guest-step.ts';
+import { pageStep } from './page-step.ts';
 import { packagesStep } from './packages-step.ts';
 import type { SetupContext, SetupStep } from './setup-step.ts';
 import { parseSetupArguments, type SetupOrder, type SetupUsage } from './setup-arguments.ts';
 import { virtualBoxStep } from './virtualbox-step.ts';
 
-const steps: readonly SetupStep[] = [packagesStep, virtualBoxStep, guestStep];
+const steps: readonly SetupStep[] = [packagesStep, pageStep, virtualBoxStep, guestStep];
 
 interface StepResult {
   readonly step: SetupStep['name'];

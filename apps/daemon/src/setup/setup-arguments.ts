@@ -17,14 +17,17 @@ export interface SetupUsage {
   readonly mistake: string | null;
 }
 
-const usage = `Usage: nakhoda setup [virtualbox|guest] [--json]
+const usage = `Usage: nakhoda setup [page|virtualbox|guest] [--json]
 
 Installs what Nakhoda needs on this machine, and starts nothing:
   packages     QEMU and the tools around it, from the system's package archive
+  page         the web page, built from its sources
   virtualbox   VirtualBox, from there too or as an isolated run time in the cache folder
   guest        the tiny Linux guest, built and kept in the cache folder
-Without an argument: all three. What is there already is left as it is.
+Without an argument: all four. What is there already is left as it is.
 `;
+
+const stepNames = ['packages', 'page', 'virtualbox', 'guest'] as const satisfies SetupStep['name'][];
 
 /**
  * Reads the arguments of `nakhoda setup`; `--check`, `--keep-going` and the step `packages`
@@ -48,13 +51,13 @@ export function parseSetupArguments(args: readonly string[]): SetupOrder | Setup
   }
   const { values, positionals } = parsed;
   if (values.help) return { usage, mistake: null };
-  const steps = positionals.filter((name) => name === 'packages' || name === 'virtualbox' || name === 'guest');
+  const steps = stepNames.filter((name) => positionals.includes(name));
   const unknown = positionals.find((name) => !steps.some((step) => step === name));
   if (unknown !== undefined) {
     return { usage, mistake: `There is nothing called ${JSON.stringify(unknown)} to set up.` };
   }
   return {
-    steps: steps.length === 0 ? ['packages', 'virtualbox', 'guest'] : steps,
+    steps: steps.length === 0 ? stepNames : steps,
     json: values.json,
     check: values.check,
     keepGoing: values['keep-going'],
