@@ -12,9 +12,15 @@ const chromiumPath = '/usr/bin/chromium';
 /** A real browser in the network namespace of a daemon: it reaches nothing but that. */
 export interface PageBrowser {
   /** A new page with cookies and storage of its own, logged in where `password` is given. */
-  open(options?: BrowserContextOptions & { password?: string; path?: string }): Promise<Page>;
+  open(options?: BrowserContextOptions & { password?: string; path?: string }): Promise<PageSession>;
   /** What went wrong in its pages: errors in scripts, and what the content security policy refused. */
-  readonly faults: readonly string[];
+  readonly faults: string[];
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** A page in a window of its own. */
+export interface PageSession {
+  readonly page: Page;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
@@ -54,7 +60,7 @@ export async function openPageBrowser(daemon: DaemonProcess): Promise<PageBrowse
         await page.locator('form button[type=submit]').click();
         await page.locator('.nk-masthead').waitFor();
       }
-      return page;
+      return { page, [Symbol.asyncDispose]: () => context.close() };
     },
     async [Symbol.asyncDispose]() {
       await browser.close();

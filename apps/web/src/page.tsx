@@ -5,6 +5,7 @@ import { startEventFeed } from './data/event-feed.ts';
 import { useObservable } from './data/observable.ts';
 import { queryClient } from './data/query-client.ts';
 import { session } from './data/session.ts';
+import { DefectBoundary } from './parts/defect.tsx';
 import { router } from './router.tsx';
 import { Login } from './screens/login.tsx';
 
@@ -19,5 +20,5 @@ export function Page() {
       queryClient.clear();
     };
   }, [open]);
-  return open ? <RouterProvider router={router} /> : <Login />;
+  return <DefectBoundary>{open ? <RouterProvider router={router} /> : <Login />}</DefectBoundary>;
 }

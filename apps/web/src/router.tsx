@@ -1,5 +1,6 @@
 import { createRootRoute, createRoute, createRouter } from '@tanstack/react-router';
 
+import { Defect } from './parts/defect.tsx';
 import { HostScreen } from './screens/host.tsx';
 import { NetworksScreen } from './screens/networks.tsx';
 import { NotFound } from './screens/not-found.tsx';
@@ -49,6 +50,7 @@ export const router = createRouter({
     const text = new URLSearchParams(pairs).toString();
     return text === '' ? '' : `?${text}`;
   },
+  defaultErrorComponent: ({ error, reset }) => <Defect error={error} onRetry={reset} />,
   defaultPreload: false,
   scrollRestoration: true,
 });

@@ -25,7 +25,11 @@ export function CommandPalette({ onClose }: { onClose: () => void }) {
   };
   const dialog = useRef<HTMLDialogElement>(null);
   // The browser's own dialog keeps the focus within; cmdk's brings a style sheet that the content security policy refuses.
-  useEffect(() => dialog.current?.showModal(), []);
+  useEffect(() => {
+    dialog.current?.showModal();
+    // The dialog by itself would focus cmdk's frame, which only scripts can.
+    dialog.current?.querySelector('input')?.focus();
+  }, []);
   const harmless = powerActions.filter((action) => action !== 'stop' && action !== 'reset' && action !== 'discard');
   return (
     <dialog

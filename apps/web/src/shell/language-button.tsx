@@ -1,4 +1,3 @@
-import { useLingui } from '@lingui/react/macro';
 import { Button } from '@patternfly/react-core';
 
 import { useObservable } from '../data/observable.ts';
@@ -6,10 +5,9 @@ import { language, languages, speak } from '../i18n/language.ts';
 
 /** Turns the page to the other language; it says so in that language. */
 export function LanguageButton() {
-  const { t } = useLingui();
   const other = useObservable(language) === 'en' ? 'id' : 'en';
   return (
-    <Button variant="plain" aria-label={t`Language: ${languages[other]}`} lang={other} onClick={() => void speak(other)}>
+    <Button variant="plain" aria-label={`${other.toUpperCase()}: ${languages[other]}`} lang={other} onClick={() => void speak(other)}>
       {other.toUpperCase()}
     </Button>
   );

@@ -33,7 +33,7 @@ export function Masthead({ drawer, onDrawer, onPalette }: MastheadProps) {
         icon={<BarsIcon />}
         onClick={onDrawer}
       />
-      <Link to="/" className="nk-masthead__brand">
+      <Link to="/" className="nk-masthead__brand" aria-label="Nakhoda">
         <img src={mark} alt="" width="26" height="26" />
         <span>Nakhoda</span>
       </Link>
@@ -43,8 +43,8 @@ export function Masthead({ drawer, onDrawer, onPalette }: MastheadProps) {
         <Link to="/tasks" search={{}}>{t`Tasks`}</Link>
         <Link to="/host">{t`Host`}</Link>
       </nav>
-      <button type="button" className="nk-masthead__search" onClick={onPalette}>
-        <SearchIcon aria-hidden="true" /> <span>{t`Find or do …`}</span> <kbd>Ctrl K</kbd>
+      <button type="button" className="nk-masthead__search" aria-label={`${t`Find or do …`} Ctrl K`} onClick={onPalette}>
+        <SearchIcon aria-hidden="true" /> <span>{t`Find or do …`}</span> <kbd aria-hidden="true">Ctrl K</kbd>
       </button>
       <ConnectionMark />
       <LanguageButton />

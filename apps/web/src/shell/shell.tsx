@@ -27,7 +27,10 @@ export function Shell() {
     document.addEventListener('keydown', onKey);
     return () => document.removeEventListener('keydown', onKey);
   }, []);
-  useEffect(() => main.current?.scrollTo(0, 0), [pathname]);
+  useEffect(() => {
+    // Not returned: newer browsers give a promise here, which React would take for a clean-up.
+    void main.current?.scrollTo(0, 0);
+  }, [pathname]);
 
   return (
     <div className={`nk-shell${drawer ? ' nk-shell--drawer' : ''}`}>
