@@ -1,11 +1,23 @@
 import { useLingui } from '@lingui/react/macro';
-import { Alert, Card, CardBody, CardTitle, EmptyState, EmptyStateBody, EmptyStateFooter, Gallery, Label } from '@patternfly/react-core';
+import {
+  Alert,
+  Card,
+  CardBody,
+  CardTitle,
+  EmptyState,
+  EmptyStateBody,
+  EmptyStateFooter,
+  Gallery,
+  Label,
+  Spinner,
+} from '@patternfly/react-core';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 
 import { mebibytes } from '../data/format.ts';
 import { findProblems, type Problem } from '../data/problems.ts';
 import { hostCheckQuery, useHypervisors, useNetworks, useTasks, useVms } from '../data/resources.ts';
+import { Failure } from '../parts/failure.tsx';
 import { HypervisorBadge, hypervisorTitles } from '../parts/vm-mark.tsx';
 import { useTitle } from '../parts/use-title.ts';
 
@@ -17,15 +29,17 @@ export function Overview() {
   const networks = useNetworks();
   const hypervisors = useHypervisors();
   const tasks = useTasks();
-  const check = useQuery(hostCheckQuery).data;
-  const problems = findProblems({ vms, networks, hypervisors, tasks, facts: check?.facts ?? [] });
+  const check = useQuery(hostCheckQuery);
+  const problems = findProblems({ vms, networks, hypervisors, tasks, facts: check.data?.facts ?? [] });
   return (
     <div className="nk-screen">
       <div className="nk-screen__head">
         <h1>{t`Overview`}</h1>
-        <span className="nk-subtle nk-isolate">{check?.hostname ?? ''}</span>
+        <span className="nk-subtle nk-isolate">{check.data?.hostname ?? ''}</span>
       </div>
-      {problems.length === 0 ? (
+      {problems.length === 0 && check.data === undefined && check.error === null && <Spinner aria-label={t`Looking at the host`} />}
+      {check.error !== null && <Failure thrown={check.error} onRetry={() => void check.refetch()} />}
+      {problems.length === 0 && check.data !== undefined ? (
         <Alert variant="success" isInline title={t`No open problems`} component="h2" />
       ) : (
         problems.map((problem) => <ProblemAlert key={problem.id} problem={problem} />)

@@ -5,9 +5,10 @@ import { Link, getRouteApi } from '@tanstack/react-router';
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { useMemo, useRef, useState } from 'react';
 
-import { duration, mebibytes } from '../data/format.ts';
+import { mebibytes } from '../data/format.ts';
 import { useVms } from '../data/resources.ts';
 import { matchesVmQuery, parseVmQuery } from '../data/vm-query.ts';
+import { Uptime } from '../parts/uptime.tsx';
 import { useTitle } from '../parts/use-title.ts';
 import { HypervisorBadge, StateMark } from '../parts/vm-mark.tsx';
 import { BulkActions } from './bulk-actions.tsx';
@@ -169,7 +170,7 @@ export function VmListScreen() {
                     <span role="cell">{vm.cores * vm.sockets}</span>
                     <span role="cell">{mebibytes(vm.memoryMiB)}</span>
                     <span role="cell" className="nk-live">
-                      {vm.state === 'running' ? duration(vm.uptimeSeconds) : '–'}
+                      <Uptime vm={vm} />
                     </span>
                     <span role="cell">{vm.addresses.join(', ') || '–'}</span>
                   </div>

@@ -29,7 +29,7 @@ export function Shell() {
   }, []);
   useEffect(() => {
     // Not returned: newer browsers give a promise here, which React would take for a clean-up.
-    void main.current?.scrollTo(0, 0);
+    main.current?.scrollTo(0, 0);
   }, [pathname]);
 
   return (

@@ -12,7 +12,8 @@ import {
 } from '@patternfly/react-core';
 import type { ReactNode } from 'react';
 
-import { duration, gibibytes, mebibytes, time } from '../data/format.ts';
+import { gibibytes, mebibytes, time } from '../data/format.ts';
+import { Uptime } from '../parts/uptime.tsx';
 import { StateMark, hypervisorTitles } from '../parts/vm-mark.tsx';
 import { Screenshot } from './screenshot.tsx';
 import './summary-tab.css';
@@ -31,7 +32,7 @@ export function SummaryTab({ vm }: { vm: Vm }) {
     [t`CD drive`, vm.cdrom ?? '–'],
     [t`Networks`, vm.nics.map(({ network }) => network).join(', ') || '–'],
     [t`Addresses`, vm.addresses.join(', ') || '–'],
-    [t`Uptime`, vm.state === 'running' || vm.state === 'paused' ? duration(vm.uptimeSeconds) : '–'],
+    [t`Uptime`, <Uptime key="uptime" vm={vm} />],
     [t`Snapshot it goes on from`, vm.currentSnapshot ?? '–'],
     [t`Folder`, vm.folder || '–'],
     [t`Made`, time(vm.createdAt)],
