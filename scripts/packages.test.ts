@@ -13,7 +13,11 @@ test('every line of packages.list has a group, a package, a proof and a reason',
   const lines = list.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
   assert.ok(lines.length > 0);
   for (const line of lines) {
-    assert.match(line, /^(node|base|optional|virtualbox-system|virtualbox-isolated) \| [a-z0-9.+-]+ \| (\/\S+|[\w-]+) \| \w[^|]+$/, line);
+    assert.match(
+      line,
+      /^(node|test|base|optional|virtualbox-system|virtualbox-isolated) \| [a-z0-9.+-]+ \| (\/\S+|[\w-]+) \| \w[^|]+$/,
+      line,
+    );
   }
 });
 
