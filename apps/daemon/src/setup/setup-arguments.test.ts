@@ -3,7 +3,7 @@ import { test } from 'node:test';
 
 import { parseSetupArguments } from './setup-arguments.ts';
 
-const all = ['packages', 'virtualbox', 'guest'];
+const all = ['packages', 'page', 'virtualbox', 'guest'];
 const plain = { steps: all, json: false, check: false, keepGoing: false };
 
 test('orders everything, or what is named', () => {
