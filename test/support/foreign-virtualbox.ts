@@ -3,8 +3,20 @@ import { chown, lstat, mkdir, mkdtemp, open, readdir, readFile, rm } from 'node:
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 
-import { exec, findVirtualBoxRuntime, runtimeArgv, virtualBoxPrograms, waitFor } from '@nakhoda/host';
+import {
+  exec,
+  findVirtualBoxRuntime,
+  runtimeArgv,
+  spawnDetached,
+  terminate,
+  virtualBoxPrograms,
+  waitFor,
+  waitForExit,
+} from '@nakhoda/host';
 
+import { startDisplay } from '../../drivers/virtualbox/src/display.ts';
+import { frontEndCommand, modeExtraData } from '../../drivers/virtualbox/src/front-end.ts';
+import { xvfbProgram } from '../../drivers/virtualbox/src/host-facts.ts';
 import { programEnvironment } from '../../drivers/virtualbox/src/virtualbox-driver.ts';
 
 /** A user of this host with a VirtualBox of the user's own, whose VMs real VBoxManage has made. */
@@ -14,6 +26,8 @@ export interface ForeignUserHost {
   user: string;
   settings: string;
   vboxManage(...args: string[]): Promise<string>;
+  /** Has a VM run in the user's own VirtualBox while `work` does; whatever `work` leaves of it is ended then. */
+  whileRunning(name: string, work: () => Promise<void>): Promise<void>;
   /** Ends VirtualBox's service, which has written everything already, and gives everything to the user. */
   settle(): Promise<void>;
   /** Every file and folder with its content, owner and mode; with `times`, also when it was changed. */
@@ -41,6 +55,31 @@ export async function makeForeignUser(): Promise<ForeignUserHost> {
     user: root ? 'nobody' : userInfo().username,
     settings,
     vboxManage: (...args) => run(args, env),
+    async whileRunning(name, work) {
+      const command = (program: string, args: readonly string[]): string[] => runtimeArgv(runtime, { binds: [folder] }, [program, ...args]);
+      for (const [key, value] of Object.entries({ ...modeExtraData('interpreter') })) await run(['setextradata', name, key, value], env);
+      await run(['setextradata', 'global', 'GUI/SuppressMessages', 'all'], env);
+      const [logPath, authorityPath] = [join(settings, 'display.log'), join(settings, 'authority')];
+      const display = await startDisplay({
+        command: (args) => command(xvfbProgram, args),
+        ...{ env, logPath, authorityPath, signal: new AbortController().signal },
+      });
+      const front = frontEndCommand(name, 'interpreter');
+      const process = await spawnDetached(command(front.program, front.args), {
+        logPath: join(settings, 'front-end.log'),
+        env: { ...env, ...display.env, XDG_RUNTIME_DIR: settings },
+      });
+      try {
+        const runs = async (): Promise<boolean> => (await run(['showvminfo', name, '--machinereadable'], env)).includes('VMState="running"');
+        if (!(await waitFor(runs, { timeoutMs: 30_000, pollMs: 200 }))) throw new Error(`${name} does not run`);
+        await work();
+        if (!(await waitForExit(process, { timeoutMs: 20_000 }))) throw new Error(`${name} does not end`);
+      } finally {
+        await terminate(process, { graceMs: 2000 });
+        await terminate(display.process, { graceMs: 2000 });
+        for (const path of [logPath, authorityPath]) await rm(path, { force: true });
+      }
+    },
     async settle() {
       await endServices(settings);
       for (const path of await everything()) await chown(join(folder, path), uid, uid);

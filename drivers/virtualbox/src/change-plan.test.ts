@@ -27,7 +27,7 @@ const spec: MachineSpec = {
 const drive = { discard: true, nonrotational: false, bandwidthGroup: null, mediumUuid: 'a' };
 const observed: ObservedMachine = {
   ...{ uuid, name: 'nakhoda-100', cores: 2, memoryMiB: 128, nics: [], aborted: false, savedState: false, currentSnapshotUuid: null },
-  ...{ snapshots: [], orphans: [], remoteDisplay: false, bandwidthGroups: [], extraData: {} },
+  ...{ snapshots: [], orphans: [], remoteDisplay: false, bandwidthGroups: [], extraData: {}, serialPaths: [] },
   controllers: [
     { name: 'ide', ports: 2, hostIoCache: true },
     { name: 'sata', ports: 10, hostIoCache: true },

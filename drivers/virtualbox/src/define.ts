@@ -139,8 +139,9 @@ export async function applySettings(
   const args = spec.found ? changeArgs(before, spec) : modifyArgs(spec);
   if (args.length > 2) await parts.vbox.run(args, { lanes: [vmLane(spec.vmid)], ...(signal ? { signal } : {}) });
   await applyStorage(parts, signal, spec, made);
-  // An adopted machine's variable store is its user's.
-  if (!spec.found) await alignSecureBoot(parts, signal, spec);
+  // Of an adopted machine's variable store only what is ordered is changed.
+  const ordered = before.secureBoot !== spec.secureBoot || before.firmware !== spec.firmware;
+  if (!spec.found || ordered) await alignSecureBoot(parts, signal, spec);
 }
 
 /** Writes down what the machine is to be. */

@@ -66,9 +66,16 @@ export function modifyArgs(spec: MachineSpec): string[] {
     ...audioArgs(spec),
     ...['--usb-ohci', 'off', '--usb-ehci', 'off', '--usb-xhci', 'off'],
     ...['--clipboard-mode', 'disabled', '--drag-and-drop', 'disabled', '--vrde', 'off'],
-    ...serialArgs(1, '0x3F8', '4', serialSocket(spec.runtimeDirectory)),
-    ...serialArgs(2, '0x2F8', '3', agentSocket(spec.runtimeDirectory)),
+    ...portArgs(spec),
     ...nicArgs(spec.nics, spec.found),
+  ];
+}
+
+/** Our two serial ports. */
+export function portArgs({ runtimeDirectory }: Pick<MachineSpec, 'runtimeDirectory'>): string[] {
+  return [
+    ...serialArgs(1, '0x3F8', '4', serialSocket(runtimeDirectory)),
+    ...serialArgs(2, '0x2F8', '3', agentSocket(runtimeDirectory)),
   ];
 }
 

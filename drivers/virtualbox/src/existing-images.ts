@@ -2,17 +2,17 @@ import type { MachineDisk } from '@nakhoda/driver';
 import { fileExists } from '@nakhoda/host';
 import { NakhodaError } from '@nakhoda/schema';
 
+import { imageSize } from './image-facts.ts';
 import type { ObservedMachine } from './machine-file.ts';
 import type { Machines } from './machines.ts';
 import { topOf } from './media-tree.ts';
 import { readVdiHeader } from './vdi-header.ts';
-import { vdiSize } from './vdi-size.ts';
 
 /** Bytes of each disk's image that exists, by its path; null where they are not known. */
 export async function existingImages(disks: readonly Pick<MachineDisk, 'path'>[]): Promise<Map<string, number | null>> {
   const found = new Map<string, number | null>();
   for (const { path } of disks) {
-    if (await fileExists(path)) found.set(path, await vdiSize(path));
+    if (await fileExists(path)) found.set(path, await imageSize(path));
   }
   return found;
 }

@@ -10,21 +10,12 @@ export function hardwareChecks(spec: MachineSpec): SpecProblem[] {
 }
 
 /** What an adopted VM has no drive for. */
-function foundProblems({ found, cdrom, cloudInit, firmware, tpm }: MachineSpec): SpecProblem[] {
+function foundProblems({ found, cdrom, cloudInit }: MachineSpec): SpecProblem[] {
   if (!found) return [];
   const hint = 'Give the VM back with `nakhoda vm release`, have its user add the drive, and adopt it again.';
   return [
     ...(cdrom !== null && !found.drives.some(({ slot }) => slot === 'cdrom')
       ? [{ field: 'cdrom', message: 'This adopted VM has no CD drive.', hint }]
-      : []),
-    ...(firmware !== 'bios' || tpm
-      ? [
-          {
-            field: firmware === 'bios' ? 'tpm' : 'firmware',
-            message: 'An adopted VM gets neither UEFI nor a TPM, whose store would not go back with it.',
-            hint: 'Leave it as it is.',
-          },
-        ]
       : []),
     ...(cloudInit === undefined
       ? []
@@ -44,7 +35,15 @@ function diskProblems(spec: MachineSpec, index: number): SpecProblem[] {
   if (!disk) return [];
   const problems: SpecProblem[] = [];
   const { slot, bus, cache } = disk;
-  const isFound = found?.drives.some((drive) => drive.slot === slot && drive.path === disk.path) === true;
+  const drive = found?.drives.find((one) => one.slot === slot && one.path === disk.path);
+  const isFound = drive !== undefined;
+  if (drive?.mostBytes !== undefined && disk.sizeBytes > drive.mostBytes) {
+    problems.push({
+      field: `disks.${index}.sizeBytes`,
+      message: `VirtualBox cannot make the image of ${slot}, ${disk.path}, larger than its ${drive.mostBytes} bytes: it grows VDI, flat VMDK and dynamic VHD images alone.`,
+      hint: 'Leave its size, or add another disk: nakhoda disk add',
+    });
+  }
   if (bus === 'ide' && found && !isFound) {
     problems.push({
       field: `disks.${index}.bus`,

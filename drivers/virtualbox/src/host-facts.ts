@@ -62,7 +62,7 @@ function readText(path: string): string | null {
 }
 
 /** The part of a version that driver and programs must share: `7.2.22` of `7.2.22_Debianr175245`. */
-function releaseOf(version: string): string {
+export function releaseOf(version: string): string {
   return /^\d+\.\d+\.\d+/.exec(version)?.[0] ?? version;
 }
 

@@ -70,6 +70,8 @@ export interface ObservedMachine {
   bandwidthGroups: { name: string; bytesPerSecond: number }[];
   attachments: ObservedAttachment[];
   orphans: OrphanMedium[];
+  /** Sockets and files that its serial ports end in. */
+  serialPaths: string[];
   extraData: Record<string, string>;
 }
 
@@ -97,7 +99,7 @@ export function parseMachine(xml: string): ObservedMachine | null {
   if (machine === undefined || uuid === null) return null;
   const bases = parseMediaBases(machine);
   const hardware = child(machine, 'Hardware');
-  const controllers = children(child(hardware, 'StorageControllers'), 'StorageController');
+  const controllers = children(storageOf(machine), 'StorageController');
   return {
     uuid,
     name: attribute(machine, 'name') ?? '',
@@ -123,7 +125,13 @@ export function parseMachine(xml: string): ObservedMachine | null {
     attachments: controllers.flatMap((controller) => parseAttachments(controller, bases)),
     orphans: parseOrphans(machine),
     extraData: parseExtraData(machine),
+    serialPaths: children(child(hardware, 'UART'), 'Port').flatMap((port) => attribute(port, 'path') ?? []),
   };
+}
+
+/** The drives of a machine, or of a snapshot; in formats before 1.15 they do not stand with the other hardware. */
+export function storageOf(machine: XmlNode | undefined): XmlNode | undefined {
+  return child(child(machine, 'Hardware'), 'StorageControllers') ?? child(machine, 'StorageControllers');
 }
 
 function parseNic(adapter: XmlNode): ObservedNic {

@@ -1,3 +1,4 @@
+import { storageOf } from './machine-file.ts';
 import { attribute, child, children, parseXml, plainUuid } from './xml-node.ts';
 import type { XmlNode } from './xml-node.ts';
 
@@ -54,7 +55,7 @@ function snapshotStates(node: XmlNode): DiskState[] {
 
 function diskState(node: XmlNode, snapshot: string | null): DiskState {
   const hardware = child(node, 'Hardware');
-  const devices = children(child(hardware, 'StorageControllers'), 'StorageController').flatMap((controller) =>
+  const devices = children(storageOf(node), 'StorageController').flatMap((controller) =>
     children(controller, 'AttachedDevice').filter((device) => attribute(device, 'type') === 'HardDisk'),
   );
   const nvram = attribute(child(child(hardware, 'BIOS'), 'NVRAM'), 'path') ?? null;

@@ -8,7 +8,7 @@ import { NakhodaError, toNakhodaError } from '@nakhoda/schema';
 import type { Execution } from '@nakhoda/schema';
 
 import { clearRun } from './clear-run.ts';
-import { agentSocket, serialSocket } from './definition-plan.ts';
+import { agentSocket, portArgs, serialSocket } from './definition-plan.ts';
 import { alignNics } from './define.ts';
 import { startDisplay } from './display.ts';
 import { extraDataSteps, frontEndCommand, globalSettingSteps, modeExtraData } from './front-end.ts';
@@ -126,12 +126,22 @@ async function prepare(parts: Parts, ctx: DriverContext, machine: KnownMachine):
   for (const step of extraDataSteps(machine.uuid, wanted, machine.observed?.extraData ?? {})) {
     await parts.vbox.run(step, { lanes: [vmLane(machine.vmid)], signal: ctx.signal });
   }
+  await alignPorts(parts, ctx.signal, machine);
   await alignNics(parts, ctx.signal, machine.spec);
   // Left on by a run that ended with a viewer, or by a snapshot of one. With it VirtualBox would listen for everybody.
   if (machine.observed?.remoteDisplay === true) {
     await parts.vbox.run(['modifyvm', machine.uuid, '--vrde', 'off'], { lanes: [vmLane(machine.vmid)], signal: ctx.signal });
   }
   return execution;
+}
+
+/**
+ * An adopted machine that came with its memory, or is back at a snapshot that did, has the serial ports of that memory.
+ * At its next start without one it gets ours.
+ */
+async function alignPorts(parts: Parts, signal: AbortSignal, { vmid, spec, observed }: KnownMachine): Promise<void> {
+  if (!spec.found || observed === null || observed.savedState || observed.serialPaths.includes(serialSocket(spec.runtimeDirectory))) return;
+  await parts.vbox.run(['modifyvm', spec.uuid, ...portArgs(spec)], { lanes: [vmLane(vmid)], signal });
 }
 
 /** Null as soon as the guest runs; otherwise why it does not: VirtualBox's words, or '' when the machine's log has none. */

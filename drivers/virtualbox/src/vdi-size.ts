@@ -1,17 +1,11 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 
 /** `cbDisk` of the header of version 1.1, which VirtualBox writes since 2.0 (src/VBox/Storage/VDICore.h). */
 const sizeAt = 0x170;
 const magicAt = 0x40;
 const magic = 0xbeda107f;
 
-/** Bytes of the disk in a VDI image, from its header; null for what is none. */
-export async function vdiSize(path: string): Promise<number | null> {
-  await using file = await open(path, 'r');
-  return await vdiSizeOf(file);
-}
-
-/** The same of an open file. */
+/** Bytes of the disk in an open VDI image, from its header; null for what is none. */
 export async function vdiSizeOf(file: Pick<FileHandle, 'read'>): Promise<number | null> {
   const header = Buffer.alloc(sizeAt + 8);
   const { bytesRead } = await file.read(header, 0, header.length, 0);

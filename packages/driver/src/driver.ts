@@ -41,7 +41,7 @@ export interface MachineDisk extends Pick<VmDisk, 'bus' | 'cache' | 'discard' | 
   slot: string;
   /** Absolute path of the image. `define` makes it where it does not exist. */
   path: string;
-  format: 'qcow2' | 'vdi' | 'raw';
+  format: VmDisk['format'];
   sizeBytes: number;
 }
 

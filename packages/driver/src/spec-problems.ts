@@ -47,7 +47,7 @@ export function specProblems(spec: MachineSpec, capabilities: Capabilities, chec
     ...socketProblems(sockets),
     ...(spec.cdrom === null ? [] : path('cdrom', spec.cdrom)),
     ...(spec.cloudInit === undefined ? [] : path('cloudInit', spec.cloudInit)),
-    ...spec.disks.flatMap((disk, index) => diskProblems(`disks.${index}`, disk, capabilities, check)),
+    ...spec.disks.flatMap((disk, index) => diskProblems(`disks.${index}`, disk, capabilities, { ...check, inPlace: isFound(spec, disk) })),
     ...doubles('disks', 'slot', spec.disks),
     ...doubles('disks', 'path', spec.disks),
     ...spec.nics.flatMap((nic, index) => nicProblems(`nics.${index}`, nic, capabilities, check)),
@@ -57,14 +57,24 @@ export function specProblems(spec: MachineSpec, capabilities: Capabilities, chec
   ];
 }
 
-function diskProblems(field: string, disk: MachineDisk, { diskFormat }: Capabilities, check: SpecCheck): SpecProblem[] {
-  const { hypervisor, minDiskBytes = 1 } = check;
+/** Whether the disk was found with an adopted VM, and so stays in its format. */
+function isFound({ found }: MachineSpec, { path }: MachineDisk): boolean {
+  return found?.drives.some((drive) => drive.path === path) === true;
+}
+
+function diskProblems(
+  field: string,
+  disk: MachineDisk,
+  { diskFormat }: Capabilities,
+  check: SpecCheck & { inPlace: boolean },
+): SpecProblem[] {
+  const { hypervisor, minDiskBytes = 1, inPlace } = check;
   const { slot, format, sizeBytes } = disk;
   return [
     ...unless(matchesName(VmDisk.properties.slot, slot), `${field}.slot`, `${quoted(slot)} is no slot of a disk.`, 'Use disk0 to disk9.'),
     ...path(`${field}.path`, disk.path),
     ...unless(
-      format === diskFormat,
+      inPlace || format === diskFormat,
       `${field}.format`,
       `${hypervisor}'s disks are ${diskFormat} images here, not ${format}.`,
       'Convert the image first.',

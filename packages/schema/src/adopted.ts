@@ -18,6 +18,7 @@ export const FoundDrive = Type.Object(
     nonrotational: Type.Boolean(),
     hotpluggable: Type.Boolean(),
     bandwidthGroup: Type.Union([Type.String(), Type.Null()]),
+    mostBytes: Type.Optional(Type.Integer({ description: 'of a disk whose image the hypervisor cannot make larger: its bytes' })),
   },
   closed,
 );

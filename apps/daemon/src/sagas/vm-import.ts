@@ -40,7 +40,7 @@ export function vmImportSaga(services: Services): TaskKind<VmImportInput, object
             const targets = new Map(toMachineSpec(record, config.folders).disks.map((disk) => [disk.slot, disk]));
             for (const [index, { source, format, slot }] of disks.entries()) {
               const target = targets.get(slot);
-              if (!target || target.format === 'raw') continue;
+              if (target?.format !== 'qcow2' && target?.format !== 'vdi') continue;
               ctx.log(`Copying ${source} (${format}) to ${slot} (${target.format}).`);
               await copyDiskImage({ path: source, format }, { path: target.path, format: target.format }, { signal: ctx.signal });
               ctx.progress((index + 1) / disks.length);

@@ -7,12 +7,14 @@ import { writeFileAtomic } from '@nakhoda/host';
 
 import { alignNics, existsOutside, forgetMachine } from '../define.ts';
 import { agentSocket, serialSocket } from '../definition-plan.ts';
+import { releaseOf } from '../host-facts.ts';
 import { machineName, specPath } from '../machines.ts';
 import type { Parts } from '../parts.ts';
 import { machineFilePath } from '../register.ts';
 import { vmLane } from '../vboxmanage.ts';
 import { adoptDocument } from './adopted-document.ts';
 import { type AdoptionRecord, adoptionPaths, readAdoption } from './adoption-record.ts';
+import { copyStore, machineStore } from './adopted-store.ts';
 import { type SurveyedMachine, surveyMachines } from './survey.ts';
 import { notAdoptable, readRegistry, self } from './take.ts';
 import { withoutMachine } from './user-registry.ts';
@@ -25,7 +27,7 @@ export async function survey(parts: Parts, owner: ForeignOwner): Promise<Surveye
       type === 'HardDisk' && baseLocation !== null ? [[baseLocation, machineName(vmid)]] : [],
     ),
   );
-  return surveyMachines({ owner, self: self(), ours: new Map(ours), isolated: parts.isolated });
+  return surveyMachines({ owner, self: self(), ours: new Map(ours), isolated: parts.isolated, version: releaseOf(parts.hostFacts().version ?? '') });
 }
 
 /** See `ForeignFacet.keep`. */
@@ -48,7 +50,7 @@ export async function keep(parts: Parts, owner: ForeignOwner, spec: MachineSpec)
   const record: AdoptionRecord = {
     ...{ user: owner.user, uid: owner.uid, gid: owner.gid, settings: dirname(machine.registry), uuid: vm.uuid, name: vm.name },
     registry: { path: machine.registry, mode: registry.mode & 0o7777, gid: registry.gid, modifiedAt: registry.mtimeMs / 1000 },
-    ...{ entry: '', file: vm.file, keptFile: `${vm.file}.kept-by-nakhoda`, folder, entries: machine.entries },
+    ...{ entry: '', file: vm.file, keptFile: `${vm.file}.kept-by-nakhoda`, folder, store: machine.store, entries: machine.entries },
   };
   const { content } = await readRegistry(record);
   const cut = withoutMachine(content.toString('utf8'), vm.uuid);
@@ -82,6 +84,7 @@ export async function adopt(parts: Parts, ctx: DriverContext, spec: MachineSpec)
     if (document.gone.length > 0) ctx.log(`Rests until the VM is given back, for it reaches into the host: ${document.gone.join(', ')}.`);
     await mkdir(spec.runtimeDirectory, { recursive: true, mode: 0o700 });
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await copyStore(record, machineStore(spec));
     await writeFileAtomic(path, document.xml);
     await writeFileAtomic(join(adoptionPaths(spec.directory).folder, 'renamed.json'), JSON.stringify(document.renamed));
     await writeFileAtomic(specPath(spec.directory), JSON.stringify(spec, null, 2));

@@ -71,10 +71,14 @@ export function adoptDocument(xml: string, options: { name: string; file: string
   setAttribute(machine, 'snapshotFolder', absolute(getAttribute(machine, 'snapshotFolder') ?? 'Snapshots', folder));
   for (const node of [machine, ...snapshots]) {
     makeAbsolute(node, 'stateFile', folder);
-    const memory = nameOf(node) === 'Snapshot' && getAttribute(node, 'stateFile') !== undefined;
+    const memory = getAttribute(node, 'stateFile') !== undefined;
     for (const hardware of findAll(contentOf(node), 'Hardware')) {
       for (const bios of [hardware, ...findAll(contentOf(hardware), 'BIOS')])
-        for (const store of findAll(contentOf(bios), 'NVRAM')) makeAbsolute(store, 'path', folder);
+        for (const store of findAll(contentOf(bios), 'NVRAM')) {
+          // The machine's own is copied to where VirtualBox looks by itself, for a roll back would move it there anyway (7.2.22).
+          if (node === machine) setAttribute(store, 'path', undefined);
+          else makeAbsolute(store, 'path', folder);
+        }
       for (const network of findAll(contentOf(hardware), 'Network')) findAll(contentOf(network), 'Adapter').forEach(pullCable);
       setPorts(hardware, options.sockets, memory);
     }

@@ -20,10 +20,12 @@ export interface AdoptionRecord {
   file: string;
   keptFile: string;
   folder: string;
+  /** Where its store of variables (UEFI, TPM) lies, if it has one. An adoption of an earlier version does not say. */
+  store?: string;
   entries: OwnedEntry[];
 }
 
-export function adoptionPaths(directory: string): { folder: string; record: string; machine: string; registry: string; returned: string } {
+export function adoptionPaths(directory: string): Record<'folder' | 'record' | 'machine' | 'registry' | 'returned' | 'returnedStore', string> {
   const folder = join(directory, 'adoption');
   return {
     folder,
@@ -31,6 +33,7 @@ export function adoptionPaths(directory: string): { folder: string; record: stri
     machine: join(folder, 'machine.vbox'),
     registry: join(folder, 'VirtualBox.xml'),
     returned: join(folder, 'returned.vbox'),
+    returnedStore: join(folder, 'returned.nvram'),
   };
 }
 

@@ -1,20 +1,23 @@
-import { dirname, isAbsolute, join } from 'node:path';
+import { dirname } from 'node:path';
 
 import type { FoundHardware, MachineHardware } from '@nakhoda/driver';
 import type { DiskBus, FoundDrive, FoundMachine, NicModel } from '@nakhoda/schema';
 
+import { imageFormats } from '../image-facts.ts';
 import { nicSlots, nicTypes } from '../nic-plan.ts';
 import type { DetailedDrive, MachineDetails, Medium } from './machine-details.ts';
+import { isImageFormat, type ReadFiles } from './machine-files.ts';
+import { mediumPath } from './medium-path.ts';
 import { shown } from './read-guarded.ts';
 
 /** What was found out about the files of a machine. */
-export interface MachineFiles {
+export interface MachineFiles extends Pick<ReadFiles, 'images' | 'memory' | 'store'> {
   /** The folder that its `.vbox` file lies in. */
   folder: string;
-  /** Bytes of the disk in each VDI image, by absolute path; null for what is no VDI image. */
-  sizes: ReadonlyMap<string, number | null>;
   /** UUIDs and absolute paths of media that other machines have, to those machines' names. */
   usedBy: ReadonlyMap<string, string>;
+  /** The version of the VirtualBox here, such as `7.2.22`. */
+  version: string;
 }
 
 const buses: Record<string, DiskBus> = { PIIX3: 'ide', PIIX4: 'ide', ICH6: 'ide', AHCI: 'sata', VirtioSCSI: 'scsi', NVMe: 'nvme' };
@@ -22,11 +25,9 @@ const buses: Record<string, DiskBus> = { PIIX3: 'ide', PIIX4: 'ide', ICH6: 'ide'
 const busOrder: readonly DiskBus[] = ['ide', 'sata', 'scsi', 'nvme'];
 const displays: Record<string, MachineHardware['display']> = { VBoxVGA: 'std', VMSVGA: 'vmware', VBoxSVGA: 'vmware', None: 'none' };
 const mostDisks = 10;
-
-/** Where an image lies. */
-export function mediumPath(location: string, folder: string): string {
-  return isAbsolute(location) ? location : join(folder, location);
-}
+const firmwares: Record<string, MachineHardware['firmware']> = { BIOS: 'bios', EFI: 'uefi', EFI32: 'uefi', EFI64: 'uefi', EFIDUAL: 'uefi' };
+/** What VirtualBox calls the TPM that it emulates by itself; others are devices of the host, or of TPM 1.2. */
+const tpm2 = 'v2_0';
 
 /**
  * What a record of ours can say of a machine, and why it cannot be had, one sentence each. With reasons there is no
@@ -41,19 +42,18 @@ export function judgeMachine(details: MachineDetails, files: MachineFiles): { fo
   };
   if (details.newer) reasons.push('Its settings are of a newer format, which cannot be read as a whole.');
   const machine = need({ PIIX3: 'i440fx' as const, ICH9: 'q35' as const }[details.chipset], `Its chipset is ${shown(details.chipset)}.`);
-  // VirtualBox moves the store of their variables into the machine's own folder with a roll back (7.2.22).
-  if (details.firmware !== 'BIOS')
-    reasons.push(`Its firmware is ${shown(details.firmware)}: the store of its variables cannot stay in place.`);
-  if (details.tpmType !== 'None') reasons.push('It has a TPM, whose store cannot stay in place.');
-  if (details.otherFiles.some((path) => path.endsWith('.nvram')))
-    reasons.push('A snapshot of it has a store of variables (UEFI or TPM), which cannot stay in place.');
+  const firmware = need(firmwares[details.firmware], `Its firmware is ${shown(details.firmware)}.`);
+  if (firmware === 'uefi' && details.firmware !== 'EFI64') left.push(`It keeps its firmware ${details.firmware}; vm show calls it uefi.`);
+  for (const type of new Set(details.tpmTypes))
+    if (type !== tpm2) reasons.push(`It, or a snapshot of it, has a TPM of the type ${shown(type)}, which Nakhoda has not.`);
+  memoryReasons(files, reasons, left);
   const display = need(displays[details.display], `Its graphics card is ${shown(details.display)}.`);
   if (details.display === 'VBoxSVGA')
     left.push('It keeps its graphics card VBoxSVGA until another one is chosen; vm show calls it vmware.');
   mediaReasons(details, files, reasons);
   const drives = foundDrives(details, files, reasons, left);
   const nics = foundNics(details, reasons, left);
-  if (reasons.length > 0 || machine === undefined || display === undefined) return { found: null, reasons };
+  if (reasons.length > 0 || machine === undefined || display === undefined || firmware === undefined) return { found: null, reasons };
 
   const disks = drives.flatMap((drive) => foundDisk(drive, details, files));
   const cd = drives.find(({ slot }) => slot === 'cdrom');
@@ -65,9 +65,9 @@ export function judgeMachine(details: MachineDetails, files: MachineFiles): { fo
       balloonMiB: 0,
       memoryMaxMiB: 0,
       machine,
-      firmware: 'bios',
-      secureBoot: false,
-      tpm: false,
+      firmware,
+      secureBoot: firmware === 'uefi' && files.store?.secureBoot === true,
+      tpm: details.tpmType === tpm2,
     },
     cpuLimit: details.cpuCap < 100 ? (details.cores * details.cpuCap) / 100 : 0,
     ...{ display, displayMemoryMiB: Math.min(256, Math.max(1, details.displayMemoryMiB)) },
@@ -95,7 +95,7 @@ function paths({ media }: MachineDetails, folder: string): string[] {
   return media.map(({ location }) => mediumPath(location, folder));
 }
 
-function mediaReasons({ media, inDrives }: MachineDetails, { folder, sizes, usedBy }: MachineFiles, reasons: string[]): void {
+function mediaReasons({ media, inDrives }: MachineDetails, { folder, images, usedBy }: MachineFiles, reasons: string[]): void {
   for (const { location, kind, format, type, encrypted, parentUuid, uuid } of media) {
     const path = mediumPath(location, folder);
     const sharer = usedBy.get(uuid) ?? usedBy.get(path);
@@ -105,9 +105,28 @@ function mediaReasons({ media, inDrives }: MachineDetails, { folder, sizes, used
     const isTop = parentUuid !== null && !media.some((other) => other.parentUuid === uuid);
     if (isTop && !inDrives.includes(uuid)) reasons.push(`${shown(path)}, a layer of a disk, is in no drive of it, nor of its snapshots.`);
     if (encrypted) reasons.push(`${shown(path)} is encrypted.`);
-    else if (format !== 'VDI') reasons.push(`${shown(path)} is a ${shown(format)} image; only VDI images can stay in place.`);
-    else if (sizes.get(path) === null) reasons.push(`${shown(path)} is no VDI image.`);
+    else if (!isImageFormat(format))
+      reasons.push(`${shown(path)} is a ${shown(format)} image; only ${Object.keys(imageFormats).join(', ')} images can stay in place.`);
+    else if (images.get(path) === null) reasons.push(`${shown(path)} is no ${format} image.`);
     if (parentUuid === null && type !== '' && type !== 'Normal') reasons.push(`${shown(path)} is of the type ${shown(type)}.`);
+  }
+}
+
+/** Saved memory can be gone on from by the version that wrote it. */
+function memoryReasons({ memory, version }: MachineFiles, reasons: string[], left: string[]): void {
+  for (const { snapshot, path, writtenBy } of memory) {
+    if (writtenBy === version) continue;
+    if (snapshot !== null) {
+      const by = writtenBy === null ? 'is none that VirtualBox can read' : `was written by VirtualBox ${writtenBy}`;
+      left.push(`The memory of its snapshot ${JSON.stringify(snapshot)} ${by}: a roll back to it may end without it (vm discard).`);
+      continue;
+    }
+    const ways = 'Let its user start it there and shut it down, or throw the memory away: VBoxManage discardstate.';
+    reasons.push(
+      writtenBy === null
+        ? `Its memory is saved in ${shown(path)}, which is no saved state of VirtualBox. ${ways}`
+        : `Its memory was saved by VirtualBox ${writtenBy}; the one here is ${version}, and may not go on from it. ${ways}`,
+    );
   }
 }
 
@@ -150,7 +169,9 @@ function foundDrives(details: MachineDetails, files: MachineFiles, reasons: stri
         left.push(`The disk at ${shown(place)} keeps its limit ${shown(bandwidthGroup)}, which vm show does not tell.`);
       disks += 1;
       if (disks === mostDisks + 1) reasons.push(`It has more than ${mostDisks} disks.`);
-      return [{ slot: `disk${disks - 1}`, type: 'HardDisk', ...rest }];
+      const image = path === null ? null : files.images.get(path);
+      const most = image && !image.canGrow ? { mostBytes: image.sizeBytes } : {};
+      return [{ slot: `disk${disks - 1}`, type: 'HardDisk', ...rest, ...most }];
     });
 }
 
@@ -162,12 +183,13 @@ function base(medium: Medium, media: ReadonlyMap<string, Medium>): Medium {
   return found;
 }
 
-function foundDisk(drive: FoundDrive, details: MachineDetails, { sizes }: MachineFiles): FoundHardware['disks'] {
+function foundDisk(drive: FoundDrive, details: MachineDetails, { folder, images }: MachineFiles): FoundHardware['disks'] {
   if (drive.type !== 'HardDisk' || drive.slot === null || drive.path === null) return [];
   const controller = details.controllers.find(({ name }) => name === drive.controller);
+  const format = details.media.find(({ location }) => mediumPath(location, folder) === drive.path)?.format ?? '';
   return [
     {
-      ...{ slot: drive.slot, path: drive.path, sizeBytes: sizes.get(drive.path) ?? 0, format: 'vdi' },
+      ...{ slot: drive.slot, path: drive.path, sizeBytes: images.get(drive.path)?.sizeBytes ?? 0, format: isImageFormat(format) ? imageFormats[format] : 'vdi' },
       ...{ bus: buses[controller?.type ?? ''] ?? 'sata', cache: controller?.hostIoCache === true ? 'writeback' : 'none' },
       ...{ discard: true, ssd: drive.nonrotational, iopsLimit: 0, mbpsLimit: 0 },
     },

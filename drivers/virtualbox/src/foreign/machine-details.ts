@@ -1,3 +1,4 @@
+import { storageOf } from '../machine-file.ts';
 import { attribute, child, children, parseXml, plainUuid, text } from '../xml-node.ts';
 import type { XmlNode } from '../xml-node.ts';
 
@@ -54,13 +55,18 @@ export interface MachineDetails {
   chipset: string;
   firmware: string;
   tpmType: string;
+  /** Of the machine and of its snapshots, without `None`. */
+  tpmTypes: string[];
+  /** Where the machine's own store of variables is said to lie; null where that is beside its file, by VirtualBox's usual name. */
+  store: string | null;
   display: string;
   displayMemoryMiB: number;
   /** VirtualBox's classes, in order, without `None`. */
   boot: string[];
   audio: boolean;
   snapshotFolder: string;
-  savedState: boolean;
+  /** Saved memory, as VirtualBox wrote where it lies; the snapshot's name is null for the machine's own. */
+  memory: { snapshot: string | null; path: string }[];
   aborted: boolean;
   nics: DetailedNic[];
   controllers: { name: string; type: string; ports: number; hostIoCache: boolean }[];
@@ -81,8 +87,7 @@ export function machineDetails(xml: string): MachineDetails | 'encrypted' | null
   if (machine === undefined || attribute(machine, 'uuid') === undefined) return null;
   const hardware = child(machine, 'Hardware');
   const display = child(hardware, 'Display');
-  const storage = child(hardware, 'StorageControllers') ?? child(machine, 'StorageControllers');
-  const controllers = children(storage, 'StorageController');
+  const controllers = children(storageOf(machine), 'StorageController');
   const bios = child(hardware, 'BIOS');
   return {
     name: attribute(machine, 'name') ?? '',
@@ -94,13 +99,15 @@ export function machineDetails(xml: string): MachineDetails | 'encrypted' | null
     memoryMiB: Number(attribute(child(hardware, 'Memory'), 'RAMSize')),
     chipset: attribute(child(hardware, 'Chipset'), 'type') ?? 'PIIX3',
     firmware: attribute(child(hardware, 'Firmware'), 'type') ?? 'BIOS',
-    tpmType: attribute(child(hardware, 'TrustedPlatformModule') ?? child(bios, 'TrustedPlatformModule'), 'type') ?? 'None',
+    tpmType: tpmType(hardware),
+    tpmTypes: tpmTypes(machine).filter((type) => type !== 'None'),
+    store: attribute(child(bios, 'NVRAM') ?? child(hardware, 'NVRAM'), 'path') ?? null,
     display: attribute(display, 'controller') ?? 'VBoxVGA',
     displayMemoryMiB: Number(attribute(display, 'VRAMSize') ?? 8),
     boot: bootOrder(child(hardware, 'Boot')),
     audio: attribute(child(hardware, 'AudioAdapter'), 'enabled') === 'true',
     snapshotFolder: attribute(machine, 'snapshotFolder') ?? 'Snapshots',
-    savedState: attribute(machine, 'stateFile') !== undefined,
+    memory: savedMemory(machine, null),
     aborted: attribute(machine, 'aborted') === 'true',
     nics: children(child(hardware, 'Network'), 'Adapter')
       .filter((adapter) => attribute(adapter, 'enabled') === 'true')
@@ -204,4 +211,22 @@ function otherFiles(node: XmlNode): string[] {
   const own = [attribute(node, 'stateFile'), ...children(node, 'NVRAM').map((store) => attribute(store, 'path'))];
   const inner = ['Snapshot', 'Snapshots', 'Hardware', 'BIOS'].flatMap((name) => children(node, name).flatMap(otherFiles));
   return [...own.flatMap((path) => (path === undefined || path === '' ? [] : [path])), ...inner];
+}
+
+function tpmType(hardware: XmlNode | undefined): string {
+  return attribute(child(hardware, 'TrustedPlatformModule') ?? child(child(hardware, 'BIOS'), 'TrustedPlatformModule'), 'type') ?? 'None';
+}
+
+function snapshotsOf(node: XmlNode): XmlNode[] {
+  return [...children(node, 'Snapshot'), ...children(child(node, 'Snapshots'), 'Snapshot')];
+}
+
+function tpmTypes(node: XmlNode): string[] {
+  return [tpmType(child(node, 'Hardware')), ...snapshotsOf(node).flatMap(tpmTypes)];
+}
+
+function savedMemory(node: XmlNode, snapshot: string | null): MachineDetails['memory'] {
+  const path = attribute(node, 'stateFile') ?? '';
+  const inner = snapshotsOf(node).flatMap((one) => savedMemory(one, attribute(one, 'name') ?? ''));
+  return [...(path === '' ? [] : [{ snapshot, path }]), ...inner];
 }

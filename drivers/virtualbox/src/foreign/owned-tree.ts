@@ -106,7 +106,8 @@ export async function restoreOwners(entries: readonly OwnedEntry[], root: string
       await file.chown(before.uid, before.gid);
       await file.chmod(before.mode);
     } else if (owner && entry.uid === self.uid && (folder || links === 1)) await file.chown(owner.uid, owner.gid);
-    else left.push(path);
+    // One that was put there as the owner's, such as the settings file.
+    else if (entry.uid !== owner?.uid) left.push(path);
   };
   await walk(root, 'folders last', give).catch((error: unknown) => {
     if (!(error instanceof ForeignProblem)) throw error;

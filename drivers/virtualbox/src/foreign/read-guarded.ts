@@ -79,6 +79,16 @@ export function readGuarded(path: string, options: { uid: number; mostBytes: num
   });
 }
 
+/** The first bytes of such a file; fewer where it is shorter. @throws ForeignProblem */
+export function readHead(path: string, options: { uid: number; bytes: number }): Promise<Buffer> {
+  return withForeignFile(path, async (file, facts) => {
+    if (facts.uid !== options.uid) throw new ForeignProblem(`${shown(path)} belongs to another user.`);
+    const head = Buffer.alloc(options.bytes);
+    const { bytesRead } = await file.read(head, 0, head.length, 0);
+    return head.subarray(0, bytesRead);
+  });
+}
+
 /** Text of XML that is safe to be parsed: no document type, which could make it grow without limit. @throws ForeignProblem */
 export function safeXml(path: string, content: Buffer): string {
   const text = content.toString('utf8');

@@ -9,6 +9,7 @@ import type { Parts } from '../parts.ts';
 import { machineFilePath } from '../register.ts';
 import type { RenamedSnapshot } from './adopted-document.ts';
 import { forget } from './adopt.ts';
+import { keepStore, ownerOf, returnStore } from './adopted-store.ts';
 import { type AdoptionRecord, adoptionPaths, readAdoption, removeAdoption } from './adoption-record.ts';
 import { restoreOwners } from './owned-tree.ts';
 import { releaseDocument } from './released-document.ts';
@@ -41,11 +42,13 @@ export async function release(parts: Parts, ctx: DriverContext, spec: MachineSpe
         `The VM has disks that are Nakhoda's: ${foreignDisks.join(', ')}.`,
         'Remove them first, and the snapshots that hold them.',
       );
+    await keepStore(machineFilePath(spec), present, paths.returnedStore);
     await writeFileAtomic(paths.returned, xml);
   }
   // Disks, snapshots and saved memory stay where they are.
   await forget(parts, spec);
-  await replaceFile(record.file, await readFile(paths.returned), settingsOwner(record));
+  await returnStore(record, paths.returnedStore);
+  await replaceFile(record.file, await readFile(paths.returned), ownerOf(record, record.file));
   await keepOlder(ctx, record, paths);
   for (const left of await restoreOwners(record.entries, record.folder, self())) ctx.log(`Left as it is: ${left}`);
   await needClosed(record);
@@ -68,8 +71,4 @@ async function keepOlder(ctx: DriverContext, { keptFile }: AdoptionRecord, paths
 /** The format's version, such as `1.19-linux`. */
 function formatOf(xml: string): string {
   return /<VirtualBox\b[^>]*\sversion="([\w.-]{1,32})"/u.exec(xml)?.[1] ?? 'unknown';
-}
-
-function settingsOwner({ entries, file, uid, gid }: AdoptionRecord): { uid: number; gid: number; mode: number } {
-  return { mode: entries.find(({ path }) => path === file)?.mode ?? 0o600, uid, gid };
 }

@@ -38,8 +38,10 @@ export function releaseDocument(
     makeRelative(node, 'stateFile', options.folder);
     const source = node === machine ? original : before.get(getAttribute(node, 'uuid'));
     for (const hardware of findAll(contentOf(node), 'Hardware')) {
+      const stores = storesIn(hardware);
       if (source) restore(hardware, findOne(contentOf(source), 'Hardware'));
-      else letGoOfHost(hardware, options.folder);
+      else letGoOfHost(hardware);
+      setStore(hardware, node === machine ? storesIn(findOne(contentOf(original), 'Hardware'))[0] : relative(stores[0], options.folder));
     }
   }
   for (const registry of findAll(contentOf(machine), 'MediaRegistry'))
@@ -64,7 +66,7 @@ function restore(hardware: OrderedNode, source: OrderedNode | undefined): void {
 }
 
 /** A snapshot that was taken while the VM was ours: its machine stays, tied to nothing of ours. */
-function letGoOfHost(hardware: OrderedNode, folder: string): void {
+function letGoOfHost(hardware: OrderedNode): void {
   for (const network of findAll(contentOf(hardware), 'Network'))
     for (const adapter of findAll(contentOf(network), 'Adapter')) contentOf(adapter).splice(0);
   for (const uart of findAll(contentOf(hardware), 'UART')) {
@@ -74,8 +76,30 @@ function letGoOfHost(hardware: OrderedNode, folder: string): void {
       setAttribute(port, 'hostMode', 'Disconnected');
     }
   }
-  for (const bios of [hardware, ...findAll(contentOf(hardware), 'BIOS')])
-    for (const store of findAll(contentOf(bios), 'NVRAM')) makeRelative(store, 'path', folder);
+}
+
+/** The paths of stores of variables that a machine, or a snapshot, names. */
+function storesIn(hardware: OrderedNode | undefined): string[] {
+  return [hardware, ...findAll(contentOf(hardware), 'BIOS')]
+    .flatMap((part) => findAll(contentOf(part), 'NVRAM'))
+    .flatMap((store) => getAttribute(store, 'path') ?? []);
+}
+
+/** Where VirtualBox looks for it (formats from 1.17 on), and only there. Undefined: beside the machine's file. */
+function setStore(hardware: OrderedNode, path: string | undefined): void {
+  for (const part of [hardware, ...findAll(contentOf(hardware), 'BIOS')]) {
+    const content = contentOf(part);
+    for (const store of findAll(content, 'NVRAM')) content.splice(content.indexOf(store), 1);
+    // A format before 1.19 has the TPM here, too; the present one has it in the hardware.
+    if (part !== hardware) for (const tpm of findAll(content, 'TrustedPlatformModule')) content.splice(content.indexOf(tpm), 1);
+  }
+  if (path === undefined || path === '') return;
+  let bios = findOne(contentOf(hardware), 'BIOS');
+  if (bios === undefined) {
+    bios = element('BIOS');
+    contentOf(hardware).push(bios);
+  }
+  contentOf(bios).push(element('NVRAM', { path }));
 }
 
 /** Takes CD images that the user had not out of the drives; gives the locations of such disks. */
@@ -113,7 +137,11 @@ function ejectOurs(machine: OrderedNode, original: OrderedNode, snapshots: reado
 
 function makeRelative(node: OrderedNode, name: string, folder: string): void {
   const value = getAttribute(node, name);
-  if (value?.startsWith(`${folder}/`)) setAttribute(node, name, value.slice(folder.length + 1));
+  if (value !== undefined) setAttribute(node, name, relative(value, folder));
+}
+
+function relative<Path extends string | undefined>(path: Path, folder: string): Path | string {
+  return path?.startsWith(`${folder}/`) ? path.slice(folder.length + 1) : path;
 }
 
 const ourKeys = new Set(Object.keys(modeExtraData('interpreter')));

@@ -39,7 +39,7 @@ async function survey(
   );
   await spoil({ settings, folder, file, registry });
   const owner = { user: 'ann', uid: self.uid, gid: 0, home, settings };
-  return (await surveyMachines({ owner, self, ours: new Map(), isolated: true })).map((machine) => machine.survey.vm);
+  return (await surveyMachines({ owner, self, ours: new Map(), isolated: true, version: '7.2.22' })).map((machine) => machine.survey.vm);
 }
 
 test('a VM as it should be can be had', async () => {
@@ -47,6 +47,39 @@ test('a VM as it should be can be had', async () => {
   assert.deepEqual(vm?.reasons, []);
   assert.equal(vm?.disks[0]?.sizeBytes, 8 * 1024 ** 2);
 });
+
+type Spoil = Parameters<typeof survey>[0];
+
+/** The head of a saved state of that version. */
+function savedHead(...version: [number, number, number]): Buffer {
+  const head = Buffer.alloc(64);
+  head.write('\u007fVirtualBox SavedState V2.0\n', 'latin1');
+  head.writeUInt16LE(version[0], 32);
+  head.writeUInt16LE(version[1], 34);
+  head.writeUInt32LE(version[2], 36);
+  return head;
+}
+
+/** The machine's memory is in a file with that content. */
+function savedAs(content: string | Buffer): Spoil {
+  return async ({ file, folder }) => {
+    await writeFile(join(folder, 'Snapshots', 'x.sav'), content);
+    await writeFile(file, xml.replace('<Machine ', '<Machine stateFile="Snapshots/x.sav" '));
+  };
+}
+
+/** The machine's disk is a VMDK image with that description, and `beside` does what it wants in its folder. */
+function describedAs(text: string, beside: (folder: string) => Promise<void> = async () => undefined): Spoil {
+  return async ({ file, folder }) => {
+    await writeFile(join(folder, 'web.vdi'), text);
+    await writeFile(file, xml.replace('format="VDI" type="Normal"', 'format="VMDK" type="Normal"'));
+    await beside(folder);
+  };
+}
+
+/** As VirtualBox 7.2.22 describes a flat image of 8 MiB. */
+const flat = (extents: string, createType = 'monolithicFlat'): string =>
+  `# Disk DescriptorFile\nversion=1\nCID=dfd8c7ec\nparentCID=ffffffff\ncreateType="${createType}"\n\n# Extent description\n${extents}\n\n# The disk Data Base \n#DDB\n\nddb.virtualHWVersion = "4"\nddb.adapterType="ide"\n`;
 
 test('each fault of a VM is told, and is no fault of the listing', async () => {
   const rows: [RegExp, Parameters<typeof survey>[0]][] = [
@@ -97,7 +130,31 @@ test('each fault of a VM is told, and is no fault of the listing', async () => {
     [/web\.vdi has a second name/u, ({ folder, settings }) => link(join(folder, 'web.vdi'), join(settings, 'other.vdi'))],
     [/link is a symbolic link/u, ({ folder }) => symlink('/etc', join(folder, 'link'))],
     [/holds another VM's file/u, ({ folder }) => writeFile(join(folder, 'two.vbox'), '')],
-    [/memory is saved/u, ({ file }) => writeFile(file, xml.replace('<Machine ', '<Machine stateFile="Snapshots/x.sav" '))],
+    [/x\.sav is not there/u, ({ file }) => writeFile(file, xml.replace('<Machine ', '<Machine stateFile="Snapshots/x.sav" '))],
+    [/x\.sav, which is no saved state/u, savedAs('root:x:0:0')],
+    [/saved by VirtualBox 6\.1\.50/u, savedAs(savedHead(6, 1, 50))],
+    [/is no VMDK image/u, describedAs('root:x:0:0')],
+    [/names a file outside of its own folder/u, describedAs(flat('RW 16384 FLAT "/etc/shadow" 0'))],
+    [/names a file outside of its own folder/u, describedAs(flat('RW 16384 FLAT "../web-flat.vmdk" 0'))],
+    [/names a file outside of its own folder/u, describedAs(flat('RW 16384 FLAT ".." 0'))],
+    [/kind "fullDevice"/u, describedAs(flat('RW 16384 FLAT "sda" 0', 'fullDevice'))],
+    [/a line in its description/u, describedAs(flat('RW 16384 VMFS "x.vmdk" 0'))],
+    [/web-flat\.vmdk is not there/u, describedAs(flat('RW 16384 FLAT "web-flat.vmdk" 0'))],
+    [
+      /web-flat\.vmdk is shorter/u,
+      describedAs(flat('RW 16384 FLAT "web-flat.vmdk" 0'), (folder) => writeFile(join(folder, 'web-flat.vmdk'), 'x')),
+    ],
+    [
+      /web-flat\.vmdk is a symbolic link/u,
+      describedAs(flat('RW 16384 FLAT "web-flat.vmdk" 0'), (folder) => symlink('/etc/shadow', join(folder, 'web-flat.vmdk'))),
+    ],
+    [
+      /web-flat\.vmdk has a second name/u,
+      describedAs(flat('RW 0 FLAT "web-flat.vmdk" 0'), async (folder) => {
+        await writeFile(join(folder, 'web-flat.vmdk'), '');
+        await link(join(folder, 'web-flat.vmdk'), join(folder, 'other'));
+      }),
+    ],
     [
       /lies outside of the VM's folder/u,
       ({ file }) => writeFile(file, xml.replace('snapshotFolder="Snapshots"', 'snapshotFolder="/srv/all"')),
@@ -122,6 +179,16 @@ test('each fault of a VM is told, and is no fault of the listing', async () => {
     assert.match(vms[0]?.reasons.join(' ') ?? '', words);
     assert.doesNotMatch(JSON.stringify(vms), /root:x/u);
   }
+});
+
+test('a flat VMDK image in the folder can be had, and its parts elsewhere go with it', async () => {
+  const [inside] = await survey(
+    describedAs(flat('RW 16384 FLAT "web-flat.vmdk" 0'), async (folder) => {
+      await writeFile(join(folder, 'web-flat.vmdk'), '');
+      await truncate(join(folder, 'web-flat.vmdk'), 8 * 1024 ** 2);
+    }),
+  );
+  assert.deepEqual([inside?.reasons, inside?.disks[0]?.sizeBytes], [[], 8 * 1024 ** 2]);
 });
 
 test("a disk that two VMs have is nobody's to be taken", async () => {

@@ -6,24 +6,17 @@ import { type ForeignVm, NakhodaError } from '@nakhoda/schema';
 
 import { parseRegistry } from '../machine-file.ts';
 import type { RegistryEntry } from '../machine-file.ts';
-import { vdiSizeOf } from '../vdi-size.ts';
-import { judgeMachine, mediumPath } from './judge-machine.ts';
+import { judgeMachine } from './judge-machine.ts';
 import { type MachineDetails, machineDetails } from './machine-details.ts';
+import { canBeShown, type ReadFiles, readMachineFiles, storePath, wordsOf } from './machine-files.ts';
+import { mediumPath } from './medium-path.ts';
 import { type OpenProgram, openPrograms, runsMachine, worksOn } from './open-programs.ts';
 import { type OwnedEntry, readTree } from './owned-tree.ts';
-import { ForeignProblem, readGuarded, safeXml, shown, withForeignFile } from './read-guarded.ts';
+import { ForeignProblem, readGuarded, safeXml, shown } from './read-guarded.ts';
 
 const mostRegistryBytes = 4 * 1024 * 1024;
 const mostMachineBytes = 16 * 1024 * 1024;
 const mostMachines = 1000;
-/** Belong to the system, and to the isolated run time's own. */
-const systemFolders = /^\/(bin|boot|dev|etc|lib\w*|proc|run|sbin|sys|usr)(\/|$)/u;
-
-/** Whether the isolated run time can be shown the file's folder without losing one of its own. Pure. */
-function canBeShown(file: string): boolean {
-  return !systemFolders.test(file) && dirname(file).split('/').length > 2;
-}
-
 /** A foreign VM with what only the driver needs of it. */
 export interface SurveyedMachine {
   survey: ForeignSurvey;
@@ -32,6 +25,8 @@ export interface SurveyedMachine {
   /** The `.vbox` file, byte for byte; null when it cannot be read. */
   content: Buffer | null;
   entries: OwnedEntry[];
+  /** Where its store of variables (UEFI, TPM) is, if it has one. */
+  store: string;
 }
 
 export interface SurveyOptions {
@@ -42,6 +37,8 @@ export interface SurveyOptions {
   ours: ReadonlyMap<string, string>;
   /** The run time has a file system of its own. */
   isolated: boolean;
+  /** The version of the VirtualBox here, such as `7.2.22`. */
+  version: string;
 }
 
 /** The folder with the user's settings, whether it is there or not. */
@@ -111,11 +108,6 @@ async function readMachine({ uuid, file: listed }: RegistryEntry, settings: stri
   }
 }
 
-/** What went wrong, without a word of a file's content. */
-function wordsOf(error: unknown, path: string): string {
-  return error instanceof ForeignProblem ? error.message : `${shown(path)} cannot be made out as VirtualBox's XML.`;
-}
-
 interface JudgeOptions extends SurveyOptions {
   settings: string;
   programs: readonly OpenProgram[];
@@ -136,20 +128,20 @@ async function judge(machine: ReadMachine, options: JudgeOptions): Promise<Omit<
   const nothing = { user: owner.user, name, uuid, file, osType: '', cores: 0, memoryMiB: 0, disks: [], snapshots: 0 };
   if (details === null) {
     const vm: ForeignVm = { ...nothing, state: running ? 'running' : 'unknown', adoptable: false, reasons: [machine.problem ?? ''] };
-    return { survey: { vm, found: null }, content: null, entries: [] };
+    return { survey: { vm, found: null }, content: null, entries: [], store: '' };
   }
   const folder = dirname(file);
-  const facts = await mediaFacts(details, folder, options);
+  const files = await readMachineFiles(details, file, options);
   const tree = await treeOf(folder, owner.uid);
-  const judged = judgeMachine(details, { folder, sizes: facts.sizes, usedBy: options.usedBy });
-  const state = running ? 'running' : details.savedState ? 'saved' : details.aborted ? 'aborted' : 'stopped';
+  const judged = judgeMachine(details, { folder, ...files, usedBy: options.usedBy, version: options.version });
+  const saved = details.memory.some(({ snapshot }) => snapshot === null);
+  const state = running ? 'running' : saved ? 'saved' : details.aborted ? 'aborted' : 'stopped';
   const outside = [details.snapshotFolder, ...details.otherFiles].find(
     (path) => !mediumPath(path, folder).startsWith(`${folder}/`) || path.includes('..'),
   );
   const open = programs.find((program) => worksOn(program, { uid: owner.uid, settings: options.settings }));
   const reasons = [
     ...(state === 'running' ? ['It runs. Shut it down first.'] : []),
-    ...(state === 'saved' ? ['Its memory is saved. Let its user start it and shut it down, or discard the saved state.'] : []),
     ...(open && state !== 'running'
       ? [`VirtualBox is open: ${open.program} (process ${open.pid}) works on ${owner.user}'s settings. Close it; VBoxSVC ends 5 s later.`]
       : []),
@@ -160,7 +152,7 @@ async function judge(machine: ReadMachine, options: JudgeOptions): Promise<Omit<
       : []),
     ...(options.isolated && !canBeShown(file) ? [`${shown(folder)} is a folder of the system.`] : []),
     ...(outside === undefined ? [] : [`${shown(outside)} lies outside of the VM's folder.`]),
-    ...facts.reasons,
+    ...files.reasons,
     ...tree.reasons,
     ...judged.reasons,
   ];
@@ -170,12 +162,17 @@ async function judge(machine: ReadMachine, options: JudgeOptions): Promise<Omit<
     osType: details.osType,
     cores: whole(details.cores),
     memoryMiB: whole(details.memoryMiB),
-    disks: disksOf(details, folder, facts.sizes),
+    disks: disksOf(details, folder, files.images),
     snapshots: details.snapshots,
     adoptable: reasons.length === 0,
     reasons,
   };
-  return { survey: { vm, found: reasons.length === 0 ? judged.found : null }, content, entries: [...tree.entries, ...facts.entries] };
+  return {
+    survey: { vm, found: reasons.length === 0 ? judged.found : null },
+    content,
+    entries: [...tree.entries, ...files.entries],
+    store: storePath(details, file),
+  };
 }
 
 function whole(value: number): number {
@@ -183,47 +180,14 @@ function whole(value: number): number {
 }
 
 /** The images that disks grow from; those of snapshots are not told one by one. */
-function disksOf({ media }: MachineDetails, folder: string, sizes: ReadonlyMap<string, number | null>): ForeignVm['disks'] {
+function disksOf({ media }: MachineDetails, folder: string, images: ReadFiles['images']): ForeignVm['disks'] {
   return media
     .filter(({ kind, parentUuid }) => kind === 'HardDisk' && parentUuid === null)
     .map(({ location, format }) => ({
       path: mediumPath(location, folder),
       format,
-      sizeBytes: sizes.get(mediumPath(location, folder)) ?? null,
+      sizeBytes: images.get(mediumPath(location, folder))?.sizeBytes ?? null,
     }));
-}
-
-/** Looks at every image: whether it is there, whose it is, and how large. Those outside of the VM's folder give entries of their own. */
-async function mediaFacts(
-  details: MachineDetails,
-  folder: string,
-  { owner, isolated }: JudgeOptions,
-): Promise<{ sizes: Map<string, number | null>; entries: OwnedEntry[]; reasons: string[] }> {
-  const sizes = new Map<string, number | null>();
-  const entries: OwnedEntry[] = [];
-  const reasons: string[] = [];
-  for (const { location, kind, format } of details.media) {
-    const path = mediumPath(location, folder);
-    // What such a location is no path of is refused with its format.
-    if (kind === 'HardDisk' && format !== 'VDI') continue;
-    try {
-      if (isolated && !canBeShown(path))
-        throw new ForeignProblem(`${shown(path)} lies in a folder of the system.${kind === 'HardDisk' ? '' : ' Eject it.'}`);
-      await withForeignFile(path, async (file, facts) => {
-        const own = facts.uid === owner.uid;
-        if (kind === 'DVD' ? !own && (facts.mode & 0o004) === 0 : !own) throw new ForeignProblem(`${shown(path)} belongs to another user.`);
-        if (kind !== 'DVD' && facts.links > 1) throw new ForeignProblem(`${shown(path)} has a second name (hard link) elsewhere.`);
-        if (kind === 'HardDisk') sizes.set(path, await vdiSizeOf(file));
-        if (kind !== 'DVD' && !path.startsWith(`${folder}/`)) {
-          const { device, inode, uid, gid, mode } = facts;
-          entries.push({ path, device, inode, uid, gid, mode });
-        }
-      });
-    } catch (error) {
-      reasons.push(wordsOf(error, path));
-    }
-  }
-  return { sizes, entries, reasons };
 }
 
 async function treeOf(folder: string, uid: number): Promise<{ entries: OwnedEntry[]; reasons: string[] }> {

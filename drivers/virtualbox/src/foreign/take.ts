@@ -5,6 +5,8 @@ import { fileExists } from '@nakhoda/host';
 import { NakhodaError } from '@nakhoda/schema';
 
 import { type AdoptionRecord, adoptionPaths, readAdoption } from './adoption-record.ts';
+import { machineDetails } from './machine-details.ts';
+import { readMachineFiles } from './machine-files.ts';
 import { openPrograms, worksOn } from './open-programs.ts';
 import { restoreOwners, seize } from './owned-tree.ts';
 import { ForeignProblem, readGuarded } from './read-guarded.ts';
@@ -46,8 +48,23 @@ export async function take(_ctx: DriverContext, directory: string): Promise<void
     // A service that was started meanwhile may have read the file as it was.
     await needClosed(record);
     await seize(await present(record), record.folder, self());
+    await lookAgain(record, adoptionPaths(directory).machine);
     if (await fileExists(record.file)) await rename(record.file, record.keptFile);
   });
+}
+
+/**
+ * Nobody else can open the images for writing any more. What they say counts now: a description of a VMDK image could
+ * have been changed since it was read, to name a file that is none of its user's.
+ * @throws ForeignProblem
+ */
+async function lookAgain({ file }: AdoptionRecord, kept: string): Promise<void> {
+  const details = machineDetails(await readFile(kept, 'utf8'));
+  if (details === null || details === 'encrypted') throw new Error('what was kept is no machine');
+  // CDs stay their owners'.
+  const disks = { ...details, media: details.media.filter(({ kind }) => kind === 'HardDisk') };
+  const [reason] = (await readMachineFiles(disks, file, { owner: self(), isolated: false })).reasons;
+  if (reason !== undefined) throw new ForeignProblem(`It has been changed while it was about to be adopted: ${reason}`);
 }
 
 /** See `ForeignFacet.giveBack`. */
