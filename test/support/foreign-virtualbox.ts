@@ -26,6 +26,8 @@ export interface ForeignUserHost {
   user: string;
   settings: string;
   vboxManage(...args: string[]): Promise<string>;
+  /** The same through another VirtualBox of this host's, by its environment; undefined: the user's. */
+  vboxManageOf(through: Record<string, string> | undefined, args: readonly string[]): Promise<string>;
   /** Has a VM run in the user's own VirtualBox while `work` does; whatever `work` leaves of it is ended then. */
   whileRunning(name: string, work: () => Promise<void>): Promise<void>;
   /** Ends VirtualBox's service, which has written everything already, and gives everything to the user. */
@@ -37,12 +39,19 @@ export interface ForeignUserHost {
   dispose(): Promise<void>;
 }
 
+/** The user's numbers: not root's, where the tests are root's. */
+export function userIds(): { uid: number; gid: number } {
+  if (process.getuid?.() === 0) return { uid: 65_534, gid: 65_534 };
+  const { uid, gid } = userInfo();
+  return { uid, gid };
+}
+
 export async function makeForeignUser(): Promise<ForeignUserHost> {
   const folder = await mkdtemp('/var/tmp/nkf-');
   const settings = join(folder, 'settings');
   await mkdir(settings);
   const root = process.getuid?.() === 0;
-  const uid = root ? 65_534 : userInfo().uid;
+  const { uid } = userIds();
   const runtime = (await findVirtualBoxRuntime(process.env)) ?? { kind: 'system' as const, root: null, version: '' };
   const env = { ...programEnvironment(settings), VBOX_IPC_SOCKETID: `nkf-${folder.slice(-6)}` };
   const run = async (args: readonly string[], environment: Record<string, string>): Promise<string> => {
@@ -55,6 +64,7 @@ export async function makeForeignUser(): Promise<ForeignUserHost> {
     user: root ? 'nobody' : userInfo().username,
     settings,
     vboxManage: (...args) => run(args, env),
+    vboxManageOf: (through, args) => run(args, through ?? env),
     async whileRunning(name, work) {
       const command = (program: string, args: readonly string[]): string[] => runtimeArgv(runtime, { binds: [folder] }, [program, ...args]);
       for (const [key, value] of Object.entries({ ...modeExtraData('interpreter') })) await run(['setextradata', name, key, value], env);

@@ -129,7 +129,7 @@ export function parseMachine(xml: string): ObservedMachine | null {
   };
 }
 
-/** The drives of a machine, or of a snapshot; in formats before 1.15 they do not stand with the other hardware. */
+/** The drives of a machine, or of a snapshot; in formats before 1.19 they do not stand with the other hardware. */
 export function storageOf(machine: XmlNode | undefined): XmlNode | undefined {
   return child(child(machine, 'Hardware'), 'StorageControllers') ?? child(machine, 'StorageControllers');
 }

@@ -33,6 +33,13 @@ export function planClone(
       hint: 'Make a full clone.',
     });
   }
+  const kept = from.disks.find(({ format }) => format === 'vmdk' || format === 'vhd');
+  if (kept) {
+    throw new NakhodaError('vm.unsupported', {
+      message: `${kept.slot} of ${from.name} is a ${kept.format} image that was adopted, and only VDI images are cloned.`,
+      hint: 'Give the VM back, have its user make a clone with VBoxManage clonevm, and adopt that.',
+    });
+  }
   const { hypervisor, cores, memoryMiB } = from;
   const base = planVm(
     { name: request.name, hypervisor, cores, memoryMiB, ...(request.vmid === undefined ? {} : { vmid: request.vmid }) },

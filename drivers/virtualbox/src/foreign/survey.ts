@@ -193,7 +193,7 @@ function disksOf({ media }: MachineDetails, folder: string, images: ReadFiles['i
 async function treeOf(folder: string, uid: number): Promise<{ entries: OwnedEntry[]; reasons: string[] }> {
   try {
     const entries = await readTree(folder, uid);
-    const machines = entries.filter(({ path }) => path.endsWith('.vbox'));
+    const machines = entries.filter(({ path }) => path !== folder && path.endsWith('.vbox'));
     const reasons =
       machines.length > 1
         ? [`Its folder ${shown(folder)} holds another VM's file, too: ${machines.map(({ path }) => basename(path)).join(', ')}.`]
