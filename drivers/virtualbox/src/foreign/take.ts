@@ -8,8 +8,9 @@ import { type AdoptionRecord, adoptionPaths, readAdoption } from './adoption-rec
 import { machineDetails } from './machine-details.ts';
 import { readMachineFiles } from './machine-files.ts';
 import { openPrograms, worksOn } from './open-programs.ts';
+import { openWriter } from './open-writers.ts';
 import { restoreOwners, seize } from './owned-tree.ts';
-import { ForeignProblem, readGuarded } from './read-guarded.ts';
+import { ForeignProblem, readGuarded, shown } from './read-guarded.ts';
 import { withMachine, withoutMachine } from './user-registry.ts';
 
 /** Ends the name of a file that is not whole yet. */
@@ -54,11 +55,14 @@ export async function take(_ctx: DriverContext, directory: string): Promise<void
 }
 
 /**
- * Nobody else can open the images for writing any more. What they say counts now: a description of a VMDK image could
+ * Nobody else can write to the files any more. What they say counts now: a description of a VMDK image could
  * have been changed since it was read, to name a file that is none of its user's.
  * @throws ForeignProblem
  */
-async function lookAgain({ file }: AdoptionRecord, kept: string): Promise<void> {
+async function lookAgain({ file, entries }: AdoptionRecord, kept: string): Promise<void> {
+  const writer = await openWriter(entries);
+  if (writer !== null)
+    throw new ForeignProblem(`${shown(writer.path)} is open for writing in ${shown(writer.program)} (process ${writer.pid}). End that first.`);
   const details = machineDetails(await readFile(kept, 'utf8'));
   if (details === null || details === 'encrypted') throw new Error('what was kept is no machine');
   // CDs stay their owners'.
