@@ -4,29 +4,65 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
-import type { ForeignOwner, MachineSpec } from '@nakhoda/driver';
+import type { Driver, ForeignFacet, ForeignOwner, ForeignSurvey, MachineSpec, SnapshotFacet } from '@nakhoda/driver';
 import { testContext } from '@nakhoda/driver/contract';
 import { createVirtualBoxDriver } from '@nakhoda/driver-virtualbox';
 import { findVirtualBoxRuntime } from '@nakhoda/host';
 
+import { isOn } from '../../drivers/virtualbox/src/secure-boot.ts';
 import { writeVdi } from '../../drivers/virtualbox/src/vdi-image.ts';
+import { programEnvironment } from '../../drivers/virtualbox/src/virtualbox-driver.ts';
+import { makeLocked } from '../support/foreign-kinds.ts';
 import { type ForeignUserHost, makeForeignUser, userIds } from '../support/foreign-virtualbox.ts';
 import { endProcessesOf } from '../support/processes-of.ts';
 
-/** Settings as VirtualBox 4.1 to 6.1 wrote them, read by the real program of today; see the fixtures' own page. */
+/**
+ * Adoption by the driver alone. Settings as VirtualBox 4.1 to 6.1 wrote them, read by the real program of today (see the
+ * fixtures' own page); and UEFI, which the daemon refuses where there is no hardware virtualization, as it does for new VMs.
+ */
 const documents = new URL('../../drivers/virtualbox/src/foreign/fixtures/older/', import.meta.url);
 let foreign: ForeignUserHost;
 let home: string;
+let driver: Driver;
+let facet: ForeignFacet;
+let snapshots: SnapshotFacet;
 
 before(async () => {
   foreign = await makeForeignUser();
   home = await mkdtemp(join(tmpdir(), 'nkv-'));
+  const runtime = await findVirtualBoxRuntime(process.env);
+  driver = createVirtualBoxDriver({ userHome: join(home, 'virtualbox'), folders: [home], runtime, log: () => undefined });
+  assert.ok(driver.foreign && driver.snapshots);
+  facet = driver.foreign;
+  snapshots = driver.snapshots;
 });
 after(async () => {
   await endProcessesOf(home);
   await foreign.dispose();
   await rm(home, { recursive: true, force: true });
 });
+
+const ownerOf = (): ForeignOwner => ({ user: foreign.user, ...userIds(), home: foreign.folder, settings: foreign.settings });
+
+async function changes(vmid: number): Promise<string[] | undefined> {
+  const status = (await driver.list(testContext())).find((one) => one.vmid === vmid);
+  assert.ok(status);
+  return status.changedOutside;
+}
+
+async function adopt({ vm, found }: ForeignSurvey, vmid: number): Promise<MachineSpec> {
+  assert.ok(found, vm.reasons.join(' '));
+  const spec: MachineSpec = {
+    ...{ vmid, name: `adopted-${vmid}`, uuid: vm.uuid, cores: found.cores, memoryMiB: found.memoryMiB, ...found.hardware },
+    ...{ directory: join(home, 'images', String(vmid)), runtimeDirectory: join(home, 'run', String(vmid)) },
+    ...{ disks: found.disks, cdrom: null, nics: [], found: found.adopted.found },
+  };
+  await mkdir(spec.directory, { recursive: true });
+  await facet.keep(testContext(), { owner: ownerOf(), spec });
+  await facet.take(testContext(), { directory: spec.directory });
+  await facet.adopt(testContext(), { spec });
+  return spec;
+}
 
 test('machines of older settings formats are adopted with disk and snapshot, and given back', async (t) => {
   const versions = (await readdir(documents)).flatMap((name) => /^([\d.]+)\.vbox$/u.exec(name)?.[1] ?? []).toSorted();
@@ -52,37 +88,17 @@ test('machines of older settings formats are adopted with disk and snapshot, and
   await writeFile(registry, list.replace(/<MachineRegistry\s*\/>/u, `<MachineRegistry>\n${entries.join('')}    </MachineRegistry>`));
   await foreign.settle();
 
-  const runtime = await findVirtualBoxRuntime(process.env);
-  const driver = createVirtualBoxDriver({ userHome: join(home, 'virtualbox'), folders: [home], runtime, log: () => undefined });
-  const facet = driver.foreign;
-  assert.ok(facet);
-  const owner: ForeignOwner = { user: foreign.user, ...userIds(), home: foreign.folder, settings: foreign.settings };
+  const owner = ownerOf();
   const surveys = await facet.list(testContext(), { owner });
   assert.deepEqual(
     surveys.map(({ vm }) => [vm.name, vm.reasons, vm.snapshots]),
     versions.map((version) => [`old ${version}`, [], 1]),
   );
-  const changes = async (vmid: number): Promise<string[] | undefined> => {
-    const status = (await driver.list(testContext())).find((one) => one.vmid === vmid);
-    assert.ok(status);
-    return status.changedOutside;
-  };
   for (const [index, { vm, found }] of surveys.entries()) {
-    assert.ok(found);
     const vmid = 100 + index;
-    const spec: MachineSpec = {
-      ...{ vmid, name: `old-${vmid}`, uuid: vm.uuid, cores: found.cores, memoryMiB: found.memoryMiB, ...found.hardware },
-      ...{ directory: join(home, 'images', String(vmid)), runtimeDirectory: join(home, 'run', String(vmid)) },
-      ...{ disks: found.disks, cdrom: null, nics: [], found: found.adopted.found },
-    };
+    const spec = await adopt({ vm, found }, vmid);
     assert.deepEqual(driver.validate(spec), []);
-    await mkdir(spec.directory, { recursive: true });
-    await facet.keep(testContext(), { owner, spec });
-    await facet.take(testContext(), { directory: spec.directory });
-    await facet.adopt(testContext(), { spec });
     assert.deepEqual(await changes(vmid), undefined, vm.name);
-    const snapshots = driver.snapshots;
-    assert.ok(snapshots);
     assert.deepEqual(
       (await snapshots.list(testContext(), { vmid })).map(({ name, memory }) => [name, memory]),
       [['before-the-upgrade', false]],
@@ -103,4 +119,29 @@ test('machines of older settings formats are adopted with disk and snapshot, and
   }
   const kept = (await readdir(foreign.folder, { recursive: true })).filter((name) => name.endsWith('.kept-by-nakhoda'));
   assert.equal(kept.length, versions.length, 'the former files, which an older VirtualBox can read, stay');
+});
+
+test("UEFI's variables go back with snapshots of their user's and of ours, and then to the user", async () => {
+  await makeLocked(foreign);
+  await foreign.settle();
+  const ours = programEnvironment(join(home, 'virtualbox'));
+  const value = ['queryvar', '--name', 'SecureBootEnable'];
+  const isOnHere = async (): Promise<boolean> => isOn(await foreign.vboxManageOf(ours, ['modifynvram', 'nakhoda-200', ...value]));
+  const isOnThere = async (): Promise<boolean> => isOn(await foreign.vboxManage('modifynvram', 'locked', ...value));
+  const survey = (await facet.list(testContext(), { owner: ownerOf() })).find(({ vm }) => vm.name === 'locked');
+  assert.ok(survey);
+  const spec = await adopt(survey, 200);
+  assert.deepEqual([spec.firmware, spec.secureBoot, spec.tpm, await isOnHere()], ['uefi', false, true, false]);
+  await snapshots.take(testContext(), { vmid: 200, name: 'off', description: '', memory: false });
+  await snapshots.rollback(testContext(), { vmid: 200, name: 'on' });
+  assert.equal(await isOnHere(), true);
+  await facet.release(testContext(), { spec });
+  assert.equal(await isOnThere(), true);
+  const folder = join(foreign.folder, 'VirtualBox VMs/locked');
+  const stores = (await readdir(folder, { recursive: true })).filter((name) => name.endsWith('.nvram'));
+  assert.deepEqual([stores.includes('locked.nvram'), stores.length], [true, 3]);
+  const owner = userIds();
+  assert.match((await foreign.tree())['VirtualBox VMs/locked/locked.nvram'] ?? '', new RegExp(`^${owner.uid} ${owner.gid} 100600 `, 'u'));
+  await foreign.vboxManage('snapshot', 'locked', 'restore', 'off');
+  assert.equal(await isOnThere(), false);
 });

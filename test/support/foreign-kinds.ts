@@ -73,9 +73,9 @@ export async function makeLocked(host: ForeignUserHost): Promise<void> {
   await host.vboxManage('modifynvram', 'locked', 'secureboot', '--disable');
 }
 
-/** `asleep`: its memory is saved, and in its snapshot `warm` too. */
+/** `asleep`, with a TPM: its memory is saved, and in its snapshot `warm` too. */
 export async function makeAsleep(host: ForeignUserHost): Promise<void> {
-  const folder = await makeMachine(host, 'asleep');
+  const folder = await makeMachine(host, 'asleep', '--tpm-type', '2.0');
   const disk = join(folder, 'asleep.vdi');
   await host.vboxManage('createmedium', 'disk', '--filename', disk, '--size', '8');
   await writeToVdi(disk, 'asleep');

@@ -73,10 +73,7 @@ export function modifyArgs(spec: MachineSpec): string[] {
 
 /** Our two serial ports. */
 export function portArgs({ runtimeDirectory }: Pick<MachineSpec, 'runtimeDirectory'>): string[] {
-  return [
-    ...serialArgs(1, '0x3F8', '4', serialSocket(runtimeDirectory)),
-    ...serialArgs(2, '0x2F8', '3', agentSocket(runtimeDirectory)),
-  ];
+  return [...serialArgs(1, '0x3F8', '4', serialSocket(runtimeDirectory)), ...serialArgs(2, '0x2F8', '3', agentSocket(runtimeDirectory))];
 }
 
 function serialArgs(port: number, ioBase: string, irq: string, path: string): string[] {

@@ -33,7 +33,16 @@ const spec: MachineSpec = {
 };
 const nothing: ObservedMachine = {
   ...{ uuid, name: 'nakhoda-100', cores: 1, memoryMiB: 128, nics: [], aborted: false, savedState: false, currentSnapshotUuid: null },
-  ...{ snapshots: [], orphans: [], remoteDisplay: false, controllers: [], bandwidthGroups: [], attachments: [], extraData: {}, serialPaths: [] },
+  ...{
+    snapshots: [],
+    orphans: [],
+    remoteDisplay: false,
+    controllers: [],
+    bandwidthGroups: [],
+    attachments: [],
+    extraData: {},
+    serialPaths: [],
+  },
 };
 
 /** What VirtualBox has when everything was carried out. */

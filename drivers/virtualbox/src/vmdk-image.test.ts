@@ -81,9 +81,9 @@ test('what is no VMDK image, or leads out of its folder, is none that can be had
 test('whatever is in a description, no file outside of its folder comes of it', () => {
   const line = fc.oneof(
     fc.string({ maxLength: 60 }),
-    fc.tuple(fc.constantFrom('RW', 'RDONLY', 'NOACCESS'), fc.nat(), fc.constantFrom('FLAT', 'SPARSE', 'ZERO'), fc.string({ maxLength: 40 })).map(
-      ([access, count, kind, name]) => `${access} ${count} ${kind} "${name}" 0`,
-    ),
+    fc
+      .tuple(fc.constantFrom('RW', 'RDONLY', 'NOACCESS'), fc.nat(), fc.constantFrom('FLAT', 'SPARSE', 'ZERO'), fc.string({ maxLength: 40 }))
+      .map(([access, count, kind, name]) => `${access} ${count} ${kind} "${name}" 0`),
   );
   fc.assert(
     fc.property(fc.array(line, { maxLength: 6 }), (lines) => {

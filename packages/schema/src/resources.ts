@@ -33,10 +33,9 @@ export const VmDisk = Type.Object(
   {
     slot: Type.String({ pattern: '^disk[0-9]$' }),
     volume: Type.String({ description: 'pool:images/vmid/file' }),
-    format: Type.Union(
-      [Type.Literal('qcow2'), Type.Literal('vdi'), Type.Literal('raw'), Type.Literal('vmdk'), Type.Literal('vhd')],
-      { description: 'vmdk and vhd: of an adopted VM alone' },
-    ),
+    format: Type.Union([Type.Literal('qcow2'), Type.Literal('vdi'), Type.Literal('raw'), Type.Literal('vmdk'), Type.Literal('vhd')], {
+      description: 'vmdk and vhd: of an adopted VM alone',
+    }),
     sizeGiB: Type.Number({ exclusiveMinimum: 0 }),
     bus: DiskBus,
     cache: DiskCache,

@@ -27,7 +27,13 @@ export async function survey(parts: Parts, owner: ForeignOwner): Promise<Surveye
       type === 'HardDisk' && baseLocation !== null ? [[baseLocation, machineName(vmid)]] : [],
     ),
   );
-  return surveyMachines({ owner, self: self(), ours: new Map(ours), isolated: parts.isolated, version: releaseOf(parts.hostFacts().version ?? '') });
+  return surveyMachines({
+    owner,
+    self: self(),
+    ours: new Map(ours),
+    isolated: parts.isolated,
+    version: releaseOf(parts.hostFacts().version ?? ''),
+  });
 }
 
 /** See `ForeignFacet.keep`. */

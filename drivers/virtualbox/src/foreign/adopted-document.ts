@@ -7,7 +7,6 @@ import {
   findAll,
   findOne,
   getAttribute,
-  nameOf,
   type OrderedNode,
   parseOrdered,
   setAttribute,

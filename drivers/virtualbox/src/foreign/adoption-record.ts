@@ -25,7 +25,9 @@ export interface AdoptionRecord {
   entries: OwnedEntry[];
 }
 
-export function adoptionPaths(directory: string): Record<'folder' | 'record' | 'machine' | 'registry' | 'returned' | 'returnedStore', string> {
+export function adoptionPaths(
+  directory: string,
+): Record<'folder' | 'record' | 'machine' | 'registry' | 'returned' | 'returnedStore', string> {
   const folder = join(directory, 'adoption');
   return {
     folder,

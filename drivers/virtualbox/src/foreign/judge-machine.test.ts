@@ -49,7 +49,10 @@ test('what cannot be had is refused with its reason', () => {
     [/chipset is ARMv8Virtual/u, (text) => text.replaceAll('<Firmware/>', '<Firmware/><Chipset type="ARMv8Virtual"/>')],
     [/firmware is EFI128/u, (text) => text.replaceAll('<Firmware/>', '<Firmware type="EFI128"/>')],
     [/a TPM of the type v1_2/u, (text) => text.replace('<Firmware/>', '<Firmware/><TrustedPlatformModule type="v1_2"/>')],
-    [/a TPM of the type Host/u, (text) => text.replaceAll('<Firmware/>', '<Firmware/><TrustedPlatformModule type="Host" location="/dev/tpm0"/>')],
+    [
+      /a TPM of the type Host/u,
+      (text) => text.replaceAll('<Firmware/>', '<Firmware/><TrustedPlatformModule type="Host" location="/dev/tpm0"/>'),
+    ],
     [/is a QCOW image; only VDI, VMDK, VHD images/u, (text) => text.replaceAll('format="VDI"', 'format="QCOW"')],
     [/is in no drive of it, nor of its snapshots/u, (text) => text.replaceAll(/<Image uuid="\{30e74850[^>]*>/gu, '')],
     [/is of the type Immutable/u, (text) => text.replaceAll('type="Normal"', 'type="Immutable"')],

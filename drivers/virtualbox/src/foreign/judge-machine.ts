@@ -189,7 +189,12 @@ function foundDisk(drive: FoundDrive, details: MachineDetails, { folder, images 
   const format = details.media.find(({ location }) => mediumPath(location, folder) === drive.path)?.format ?? '';
   return [
     {
-      ...{ slot: drive.slot, path: drive.path, sizeBytes: images.get(drive.path)?.sizeBytes ?? 0, format: isImageFormat(format) ? imageFormats[format] : 'vdi' },
+      ...{
+        slot: drive.slot,
+        path: drive.path,
+        sizeBytes: images.get(drive.path)?.sizeBytes ?? 0,
+        format: isImageFormat(format) ? imageFormats[format] : 'vdi',
+      },
       ...{ bus: buses[controller?.type ?? ''] ?? 'sata', cache: controller?.hostIoCache === true ? 'writeback' : 'none' },
       ...{ discard: true, ssd: drive.nonrotational, iopsLimit: 0, mbpsLimit: 0 },
     },

@@ -62,7 +62,9 @@ export async function take(_ctx: DriverContext, directory: string): Promise<void
 async function lookAgain({ file, entries }: AdoptionRecord, kept: string): Promise<void> {
   const writer = await openWriter(entries);
   if (writer !== null)
-    throw new ForeignProblem(`${shown(writer.path)} is open for writing in ${shown(writer.program)} (process ${writer.pid}). End that first.`);
+    throw new ForeignProblem(
+      `${shown(writer.path)} is open for writing in ${shown(writer.program)} (process ${writer.pid}). End that first.`,
+    );
   const details = machineDetails(await readFile(kept, 'utf8'));
   if (details === null || details === 'encrypted') throw new Error('what was kept is no machine');
   // CDs stay their owners'.

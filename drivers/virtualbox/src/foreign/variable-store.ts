@@ -15,7 +15,8 @@ export function secureBootIn(store: Buffer): boolean {
   for (let at = store.indexOf(name); at !== -1; at = store.indexOf(name, at + 1)) {
     const header = at - headerBytes;
     if (header < 0 || at + name.length >= store.length) continue;
-    const valid = store.readUInt16LE(header) === startMark && store[header + 2] === added && store.readUInt32LE(header + 36) === name.length;
+    const valid =
+      store.readUInt16LE(header) === startMark && store[header + 2] === added && store.readUInt32LE(header + 36) === name.length;
     if (valid) on = store[at + name.length] === 1;
   }
   return on;
