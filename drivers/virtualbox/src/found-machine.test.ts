@@ -101,6 +101,16 @@ test('what it has no drive for is refused', () => {
   const without = { ...found, drives: found.drives.filter(({ slot }) => slot !== 'cdrom') };
   assert.equal(hardwareChecks({ ...spec, found: without })[0]?.field, 'cdrom');
   assert.deepEqual(hardwareChecks({ ...spec, cdrom: null, found: without }), []);
-  assert.equal(hardwareChecks({ ...spec, tpm: true })[0]?.field, 'tpm');
   assert.equal(hardwareChecks({ ...spec, cloudInit: '/srv/ci.iso' })[0]?.field, 'cloudInit');
+});
+
+test('a disk whose image VirtualBox cannot make larger keeps its size', () => {
+  const [disk] = spec.disks;
+  assert.ok(disk);
+  const mostBytes = disk.sizeBytes;
+  const fixed = { ...found, drives: found.drives.map((drive) => (drive.slot === disk.slot ? { ...drive, mostBytes } : drive)) };
+  assert.deepEqual(hardwareChecks({ ...spec, found: fixed }), []);
+  const disks = spec.disks.map((one) => (one === disk ? { ...one, sizeBytes: mostBytes + 512 } : one));
+  assert.equal(hardwareChecks({ ...spec, disks, found: fixed })[0]?.field, 'disks.0.sizeBytes');
+  assert.deepEqual(hardwareChecks({ ...spec, disks }), []);
 });
