@@ -80,9 +80,13 @@ export async function makeForeignUser(): Promise<ForeignUserHost> {
         env: { ...env, ...display.env, XDG_RUNTIME_DIR: settings },
       });
       try {
-        const runs = async (): Promise<boolean> =>
-          (await run(['showvminfo', name, '--machinereadable'], env)).includes('VMState="running"');
-        if (!(await waitFor(runs, { timeoutMs: 30_000, pollMs: 200 }))) throw new Error(`${name} does not run`);
+        // While a machine comes up VirtualBox may refuse to tell of it ("The object is not ready").
+        const runs = (): Promise<boolean> =>
+          run(['showvminfo', name, '--machinereadable'], env).then(
+            (info) => info.includes('VMState="running"'),
+            () => false,
+          );
+        if (!(await waitFor(runs, { timeoutMs: 60_000, pollMs: 200 }))) throw new Error(`${name} does not run`);
         await work();
         if (!(await waitForExit(process, { timeoutMs: 20_000 }))) throw new Error(`${name} does not end`);
       } finally {
