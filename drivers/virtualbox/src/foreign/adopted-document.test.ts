@@ -56,6 +56,23 @@ test('given back unchanged, it is what it was', () => {
   assert.deepEqual(back.foreignDisks, []);
 });
 
+test("stores of variables: a snapshot's stays where it is, the machine's own is the one beside its file, and all go back", () => {
+  const store = (path: string): string => `<BIOS><NVRAM path="${path}"/>`;
+  const present = xml.lastIndexOf('<BIOS>');
+  const text =
+    xml.slice(0, present).replace('<BIOS>', store('Snapshots/1.nvram')) + xml.slice(present).replace('<BIOS>', store('web-1.nvram'));
+  const { xml: ours, renamed } = adopt(text);
+  assert.deepEqual(ours.match(/<NVRAM[^>]*>/gu), [`<NVRAM path="${folder}/Snapshots/1.nvram"/>`]);
+  assert.deepEqual(parts(releaseDocument(ours, text, { folder, renamed }).xml), parts(text));
+});
+
+test('the machine of saved memory gets no port, and its memory is named by its whole path', () => {
+  const { xml: ours } = adopt(xml.replace('<Machine ', '<Machine stateFile="Snapshots/x.sav" '));
+  assert.match(ours, new RegExp(`stateFile="${folder}/Snapshots/x.sav"`, 'u'));
+  const machine = ours.slice(ours.lastIndexOf('</Snapshot>'));
+  assert.equal(machine.match(/path="\/run\/a"/gu), null);
+});
+
 test('what became of it comes along: memory, another name of a snapshot; disks and CDs of ours do not', () => {
   const { xml: ours, renamed } = adopt(xml);
   const changed = ours

@@ -72,12 +72,13 @@ export function adoptDocument(xml: string, options: { name: string; file: string
     makeAbsolute(node, 'stateFile', folder);
     const memory = getAttribute(node, 'stateFile') !== undefined;
     for (const hardware of findAll(contentOf(node), 'Hardware')) {
-      for (const bios of [hardware, ...findAll(contentOf(hardware), 'BIOS')])
-        for (const store of findAll(contentOf(bios), 'NVRAM')) {
+      for (const part of [hardware, ...findAll(contentOf(hardware), 'BIOS')]) {
+        for (const store of findAll(contentOf(part), 'NVRAM')) {
           // The machine's own is copied to where VirtualBox looks by itself, for a roll back would move it there anyway (7.2.22).
-          if (node === machine) setAttribute(store, 'path', undefined);
+          if (node === machine) contentOf(part).splice(contentOf(part).indexOf(store), 1);
           else makeAbsolute(store, 'path', folder);
         }
+      }
       for (const network of findAll(contentOf(hardware), 'Network')) findAll(contentOf(network), 'Adapter').forEach(pullCable);
       setPorts(hardware, options.sockets, memory);
     }
