@@ -61,6 +61,13 @@ test('refuses a link to disks that go on changing, what others have, and more th
   assert.ok(plan({}, large).spec.linkedTo, 'a linked one takes no room at first');
 });
 
+test('refuses images that an adopted VM keeps in a format that is not copied', () => {
+  for (const format of ['vmdk', 'vhd'] as const) {
+    const disks = [{ ...exampleDisk('disk0', 'disk-0.qcow2'), format }];
+    assert.throws(() => plan({}, exampleRecord({ disks })), { code: 'vm.unsupported', message: /only VDI images are cloned/u });
+  }
+});
+
 test('tells of addresses in its cloud-init drive', () => {
   const cloudInit = {
     user: 'a',
