@@ -1,6 +1,7 @@
 import type { DriverContext, ProbeResult } from '@nakhoda/driver';
 import { toNakhodaError } from '@nakhoda/schema';
 
+import type { AccountState } from './account.ts';
 import { judgeHost } from './host-facts.ts';
 import type { Parts } from './parts.ts';
 
@@ -10,8 +11,9 @@ export async function probe(parts: Parts, ctx: DriverContext): Promise<ProbeResu
   if (!judged.usable) return judged;
   try {
     const output = await parts.vbox.run(['--version'], { lanes: [], timeoutMs: 10_000, signal: ctx.signal });
+    const reasons = [...judged.reasons, runsAs(await parts.account.state())];
     // Debian's VBoxManage prints warnings before it.
-    return { ...judged, version: output.trim().split('\n').at(-1) ?? judged.version };
+    return { ...judged, reasons, version: output.trim().split('\n').at(-1) ?? judged.version };
   } catch (error) {
     ctx.signal.throwIfAborted();
     const { message } = toNakhodaError(error);
@@ -23,4 +25,10 @@ export async function probe(parts: Parts, ctx: DriverContext): Promise<ProbeResu
       remedy: 'Run `./nakhoda setup virtualbox` again.',
     };
   }
+}
+
+/** As whom VirtualBox's programs run. */
+function runsAs(state: AccountState): string {
+  if (state.kind === 'own') return `VirtualBox runs as an account of its own, user ${state.identity.uid}, without capabilities.`;
+  return `VirtualBox is not isolated, and runs as the daemon's user. ${state.reason}`;
 }

@@ -72,9 +72,7 @@ async function untilOff(driver: Driver, vmid: number): Promise<void> {
 
 /** VBoxManage as somebody else on the host may call it. */
 async function manage(...args: string[]): Promise<void> {
-  assert.ok(host.runtime);
-  const argv = runtimeArgv(host.runtime, { binds: [host.folder, cacheFolder(process.env)] }, [`${virtualBoxPrograms}/VBoxManage`, ...args]);
-  await exec(argv, { timeoutMs: 30_000, env: programEnvironment(host.userHome) });
+  await host.vboxManage(args);
 }
 
 test(

@@ -33,8 +33,11 @@ export async function needClosed({ user, uid, settings }: Pick<AdoptionRecord, '
   );
 }
 
-/** See `ForeignFacet.take`. What was done already is left as it is. */
-export async function take(_ctx: DriverContext, directory: string): Promise<void> {
+/**
+ * See `ForeignFacet.take`. What was done already is left as it is.
+ * @param owner whose the VM's files are from now on
+ */
+export async function take(directory: string, owner: { uid: number; gid: number }): Promise<void> {
   const record = await readAdoption(directory);
   if (record === null) throw new Error('nothing was kept before the VM is taken');
   await asNotAdoptable(async () => {
@@ -45,7 +48,7 @@ export async function take(_ctx: DriverContext, directory: string): Promise<void
     if (cut !== null) await writeRegistry(record, cut.xml);
     // A service that was started meanwhile may have read the file as it was.
     await needClosed(record);
-    await seize(await present(record), record.folder, self());
+    await seize(await present(record), record.folder, owner);
     if (await fileExists(record.file)) await rename(record.file, record.keptFile);
   });
 }

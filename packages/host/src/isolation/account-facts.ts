@@ -1,0 +1,42 @@
+import { lstat, readlink, realpath, stat } from 'node:fs/promises';
+
+import type { AccountFacts } from './account-plan.ts';
+
+const rootNames = ['/bin', '/sbin', '/lib', '/lib32', '/lib64', '/libx32'];
+/** Of the host's settings, what programs with a window and a network look for: the loader, names, fonts, keyboards. */
+const hostSettings = ['ld.so.cache', 'alternatives', 'localtime', 'nsswitch.conf', 'host.conf', 'fonts', 'X11', 'vbox', 'machine-id'];
+/** Names of other hosts: the host's own, also for a run time with a root of its own. */
+const nameSettings = ['/etc/resolv.conf', '/etc/hosts'];
+const plainDevices = ['/dev/null', '/dev/zero', '/dev/full', '/dev/random', '/dev/urandom'];
+
+/**
+ * Looks at the system that an account's programs come from.
+ * @param root the root of a run time's file system; null: the host's
+ * @param devices further devices, with whom they are to belong to; what is not there is left out
+ */
+export async function readAccountFacts(root: string | null, devices: ReadonlyMap<string, 'root' | 'account'>): Promise<AccountFacts> {
+  const base = root ?? '';
+  const roots = new Map<string, string | null>();
+  for (const path of rootNames) {
+    const found = await lstat(base + path).catch(() => null);
+    if (found?.isSymbolicLink()) roots.set(path, await readlink(base + path));
+    // A run time's are links into /usr, as in every Debian since 12 and Ubuntu since 20.04.
+    else if (found?.isDirectory() && root === null) roots.set(path, null);
+  }
+  const shown = new Map<string, string>([['/usr', `${base}/usr`]]);
+  const add = async (path: string, source: string): Promise<void> => {
+    const real = await realpath(source).catch(() => null);
+    if (real !== null) shown.set(path, real);
+  };
+  if (root === null) for (const name of hostSettings) await add(`/etc/${name}`, `/etc/${name}`);
+  else for (const path of ['/etc', '/var']) await add(path, base + path);
+  for (const path of nameSettings) {
+    // Where all of /etc is shown, only what is there can be covered.
+    if (root === null || (await lstat(base + path).catch(() => null))?.isFile()) await add(path, path);
+  }
+  await add('/sys', '/sys');
+  const found = new Map<string, 'root' | 'account'>();
+  for (const [path, owner] of [...plainDevices.map((path) => [path, 'account'] as const), ...devices])
+    if ((await stat(path).catch(() => null))?.isCharacterDevice()) found.set(path, owner);
+  return { roots, shown, devices: found };
+}
