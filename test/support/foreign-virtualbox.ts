@@ -19,8 +19,14 @@ export interface ForeignUserHost {
   /** Every file and folder with its content, owner and mode; with `times`, also when it was changed. */
   tree(times?: boolean): Promise<Record<string, string>>;
   /** What stands at the beginning of a disk, through all its layers. */
-  diskText(medium: string, through?: { env: Record<string, string>; folder: string }): Promise<string>;
+  diskText(medium: string, through?: Through): Promise<string>;
   dispose(): Promise<void>;
+}
+
+/** A VirtualBox, and a folder that it may write to. */
+interface Through {
+  folder: string;
+  run(args: readonly string[]): Promise<string>;
 }
 
 export async function makeForeignUser(): Promise<ForeignUserHost> {
@@ -31,16 +37,16 @@ export async function makeForeignUser(): Promise<ForeignUserHost> {
   const uid = root ? 65_534 : userInfo().uid;
   const runtime = (await findVirtualBoxRuntime(process.env)) ?? { kind: 'system' as const, root: null, version: '' };
   const env = { ...programEnvironment(settings), VBOX_IPC_SOCKETID: `nkf-${folder.slice(-6)}` };
-  const run = async (args: readonly string[], environment: Record<string, string>): Promise<string> => {
+  const run = async (args: readonly string[]): Promise<string> => {
     const argv = runtimeArgv(runtime, { binds: [folder] }, [`${virtualBoxPrograms}/VBoxManage`, ...args]);
-    return (await exec(argv, { env: environment, timeoutMs: 60_000 })).stdout;
+    return (await exec(argv, { env, timeoutMs: 60_000 })).stdout;
   };
   const everything = async (): Promise<string[]> => ['', ...(await readdir(folder, { recursive: true })).toSorted()];
   return {
     folder,
     user: root ? 'nobody' : userInfo().username,
     settings,
-    vboxManage: (...args) => run(args, env),
+    vboxManage: (...args) => run(args),
     async settle() {
       await endServices(settings);
       for (const path of await everything()) await chown(join(folder, path), uid, uid);
@@ -58,11 +64,11 @@ export async function makeForeignUser(): Promise<ForeignUserHost> {
       }
       return found;
     },
-    async diskText(medium, through = { env, folder }) {
+    async diskText(medium, through = { run, folder }) {
       const raw = join(through.folder, 'out.img');
       try {
-        await run(['clonemedium', 'disk', medium, raw, '--format', 'RAW'], through.env);
-        await run(['closemedium', 'disk', raw], through.env);
+        await through.run(['clonemedium', 'disk', medium, raw, '--format', 'RAW']);
+        await through.run(['closemedium', 'disk', raw]);
         return (await readFile(raw)).subarray(0, 512).toString('latin1').replace(/\0+$/u, '');
       } finally {
         await rm(raw, { force: true });

@@ -97,15 +97,14 @@ export class Account {
     this.#deciding ??= this.#decide().finally(() => {
       this.#deciding = null;
     });
-    const state = await this.#deciding;
-    if (state.kind === 'daemon') this.#startedAsDaemonAt = performance.now();
-    return state;
+    return this.#deciding;
   }
 
   /** The full command for a program of the run time, by its absolute path there. */
   async command(program: string, args: readonly string[]): Promise<string[]> {
     const state = await this.state();
     if (state.kind === 'own') return this.#ownCommand(state.identity, program, args);
+    this.#startedAsDaemonAt = performance.now();
     return runtimeArgv(this.#runtime, { binds: this.#binds() }, [program, ...args]);
   }
 

@@ -18,7 +18,7 @@ export interface Parts {
   clones: CloneJournal;
   /** Folders of adopted VMs. */
   folders: AdoptedFolders;
-  /** The run time has a file system of its own. */
+  /** Its programs see a file system of their own, or may soon. */
   isolated: boolean;
   /** One operation that changes a VM at a time. */
   operations: KeyedQueue;

@@ -93,7 +93,7 @@ export function createVirtualBoxDriver(options: VirtualBoxDriverOptions): Driver
   const vnc = new VncServers({ vbox, settled, log: options.log, handOver: (path) => account.handOver(path) });
   const clones = new CloneJournal(options.userHome);
   const shared = { vbox, machines, consoles, vnc, clones, operations, hostFacts, account, env, settled, changed, folders };
-  const parts: Parts = { ...shared, isolated: runtime?.kind === 'isolated', log: options.log };
+  const parts: Parts = { ...shared, isolated: runtime?.kind === 'isolated' || options.account !== undefined, log: options.log };
   void observation.begin();
 
   const oneAtATime = async (vmid: number, work: () => Promise<void>): Promise<void> => {

@@ -17,7 +17,7 @@ export interface RealHost {
   userHome: string;
   runtime: VirtualBoxRuntime | null;
   /** A fresh driver on the same data folder each time. */
-  makeDriver(options?: { callTimeoutMs?: number; log?: (line: string) => void; hostFacts?: () => HostFacts }): Driver;
+  makeDriver(options?: { callTimeoutMs?: number; log?: (line: string) => void; hostFacts?: () => HostFacts; isolate?: boolean }): Driver;
   /** As whom VirtualBox's programs run, and the full command for one. */
   account: Account;
   programEnvironment(): Record<string, string>;
@@ -42,9 +42,9 @@ export async function makeRealHost(): Promise<RealHost> {
     folder,
     userHome,
     runtime,
-    makeDriver: (options = {}) =>
+    makeDriver: ({ isolate = true, ...options } = {}) =>
       createVirtualBoxDriver({
-        ...{ userHome, folders: [folder, cache], account: testAccount(folder), runtime },
+        ...{ userHome, folders: [folder, cache], runtime, ...(isolate ? { account: testAccount(folder) } : {}) },
         log: (line) => console.log(`driver: ${line}`),
         ...options,
       }),
