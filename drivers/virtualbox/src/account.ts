@@ -1,5 +1,6 @@
 import { existsSync, lstatSync, readdirSync, realpathSync } from 'node:fs';
 import { chmod, lchown, mkdir, readFile, rm, stat } from 'node:fs/promises';
+import { release } from 'node:os';
 import { join } from 'node:path';
 
 import type { MachineSpec } from '@nakhoda/driver';
@@ -17,6 +18,7 @@ import {
   virtualBoxIdentity,
   virtualBoxPrograms,
   type VmIdentity,
+  whyNoProcesses,
   writeFileAtomic,
 } from '@nakhoda/host';
 import { NakhodaError, toNakhodaError } from '@nakhoda/schema';
@@ -167,6 +169,8 @@ export class Account {
     this.#probe ??= (async () => {
       const isolation = await probeIsolation();
       if (!isolation.ok) return isolation;
+      const reason = whyNoProcesses(release());
+      if (reason !== null) return { ok: false, reason };
       try {
         await this.#makePlaces(identity);
         const command = await this.#ownCommand(identity, `${virtualBoxPrograms}/VBoxManage`, ['--version']);

@@ -1,4 +1,5 @@
 import { lstat, readlink, realpath, stat } from 'node:fs/promises';
+import { machine } from 'node:os';
 
 import type { AccountFacts } from './account-plan.ts';
 
@@ -8,6 +9,16 @@ const hostSettings = ['ld.so.cache', 'alternatives', 'localtime', 'nsswitch.conf
 /** Names of other hosts: the host's own, also for a run time with a root of its own. */
 const nameSettings = ['/etc/resolv.conf', '/etc/hosts'];
 const plainDevices = ['/dev/null', '/dev/zero', '/dev/full', '/dev/random', '/dev/urandom'];
+
+/**
+ * Why programs cannot be shown a /proc of their own; null when they can. Before Linux 5.8 the option by which it has no
+ * processes of others would go for the whole host's (fs/proc/root.c: one for each process id namespace). Pure.
+ */
+export function whyNoProcesses(kernelRelease: string): string | null {
+  const [major = 0, minor = 0] = kernelRelease.split('.').map((part) => Number.parseInt(part, 10));
+  if (major > 5 || (major === 5 && minor >= 8)) return null;
+  return `The kernel ${kernelRelease} cannot hide the processes of others from one program alone; 5.8 and later can.`;
+}
 
 /**
  * Looks at the system that an account's programs come from.
@@ -38,5 +49,5 @@ export async function readAccountFacts(root: string | null, devices: ReadonlyMap
   const found = new Map<string, 'root' | 'account'>();
   for (const [path, owner] of [...plainDevices.map((path) => [path, 'account'] as const), ...devices])
     if ((await stat(path).catch(() => null))?.isCharacterDevice()) found.set(path, owner);
-  return { roots, shown, devices: found };
+  return { machine: machine(), roots, shown, devices: found };
 }

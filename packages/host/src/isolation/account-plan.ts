@@ -6,6 +6,8 @@ import type { VmIdentity } from './vm-identity.ts';
 
 /** What there is of the system that the account's programs come from: the host's, or a run time's with a root of its own. */
 export interface AccountFacts {
+  /** Of the kernel, as uname(2) calls it: `x86_64`. */
+  machine: string;
   /** `/bin`, `/lib` and their kin, as in `SystemFacts`. */
   roots: ReadonlyMap<string, string | null>;
   /** The real path of each folder and file of the system that is shown, by the path that programs know it by. */
@@ -45,7 +47,7 @@ export function accountArgv(request: AccountRequest, facts: AccountFacts, argv: 
     if (!isAbsolute(path) || path === '/' || path.split('/').some((part) => part === '.' || part === '..'))
       throw new RangeError(`A private view cannot hold ${JSON.stringify(path)}.`);
   return [
-    ...['perl', supervisorProgram, '--become', 'following-view'],
+    ...['perl', supervisorProgram, '--become', 'machine', facts.machine, 'following-view'],
     ...[...facts.shown].flatMap(([path, source]) => ['show', source, path]),
     ...[...facts.roots].flatMap(([path, target]) => (target === null ? ['show', path, path] : ['link', target, path])),
     ...['show', request.names.passwd, '/etc/passwd', 'show', request.names.group, '/etc/group'],

@@ -12,7 +12,6 @@
 #
 # Every VM's start waits for it, so that few modules are loaded: neither warnings nor constant nor Errno.
 use strict;
-use Config;
 BEGIN { $^W = 1 }
 
 # errno.h
@@ -48,10 +47,16 @@ sub CHARACTER_DEVICE () { 0020000 }
 
 sub fail { die "nakhoda supervisor: @_\n" }
 
+# As uname(2) calls it. To load what tells it takes 2 ms, so whoever knows it says it.
+my $machine;
+sub number {
+    $machine //= (eval('use Config; $Config{archname}') =~ /^([^-]+)/)[0];
+    return ($numbers{$machine} or fail("unknown machine $machine"))->{$_[0]};
+}
+
 sub kernel {
     my ($call, $what, @arguments) = @_;
-    my ($machine) = $Config{archname} =~ /^([^-]+)/;
-    my $number = ($numbers{$machine} or fail("unknown machine $machine"))->{$call};
+    my $number = number($call);
     my $result = syscall($number, @arguments);
     $result >= 0 or fail("$call $what: $!");
     return $result;
@@ -131,7 +136,7 @@ sub close_view {
 # by which that capability, or a namespace of its own, would give power over other processes. Without /proc there is no
 # other way. linux/seccomp.h, linux/bpf_common.h, asm/unistd_64.h; x86-64 only, other calling conventions end the program.
 sub guard {
-    $Config{archname} =~ /^x86_64-/ or fail('guard: unknown machine');
+    number('seccomp') or fail('guard: unknown machine');
     my ($load, $if_equal, $if_at_least, $if_any_bit, $return) = (0x20, 0x15, 0x35, 0x45, 0x06);
     my ($kill, $not_permitted, $no_such_call, $allow) = (0x80000000, 0x00050001, 0x00050026, 0x7fff0000);
     my @denied = (
@@ -162,18 +167,16 @@ sub guard {
 sub become {
     my ($uid, $gid, $groups, $hardened) = @_;
     my @groups = split /,/, $groups;
-    kernel('prctl', 'bounding set', 24, $_, 0, 0, 0) for 0 .. last_capability();
+    # PR_CAPBSET_READ says no to what the kernel does not know, and all after it.
+    for (my $bit = 0; syscall(number('prctl'), 23, $bit, 0, 0, 0) >= 0; $bit++) {
+        kernel('prctl', 'bounding set', 24, $bit, 0, 0, 0);
+    }
     kernel('prctl', 'ambient set', 47, 4, 0, 0, 0);
     kernel('setgroups', 'groups', scalar @groups, my $list = pack('L*', @groups));
     kernel('setresgid', "group $gid", ($gid + 0) x 3);
     kernel('setresuid', "user $uid", $uid + 0, ($hardened ? 0 : $uid + 0) x 2);
     kernel('capset', 'capabilities', my $header = pack('LL', 0x20080522, 0), my $none = pack('L6', (0) x 6));
     kernel('prctl', 'no_new_privs', 38, 1, 0, 0, 0);
-}
-
-sub last_capability {
-    open my $file, '<', '/proc/sys/kernel/cap_last_cap' or fail("cap_last_cap: $!");
-    return 0 + <$file>;
 }
 
 # Lends further files and folders to a program that has a view already: ways into them are opened here, and hung up there.
@@ -223,6 +226,7 @@ sub carry_out {
         elsif ($word eq 'device') { make_device(splice @plan, 0, 3) }
         elsif ($word eq 'close') { close_view() }
         elsif ($word eq 'guard') { guard() }
+        elsif ($word eq 'machine') { $machine = shift @plan }
         # For programs that make folders, too.
         elsif ($word eq 'folders') { $mask = 0077 }
         elsif ($word eq 'run') {
