@@ -156,6 +156,8 @@ export class Account {
     const former = others.find(({ uid }) => uid !== identity.uid);
     if (former) {
       const reason = `${former.program} (process ${former.pid}) was started as user ${former.uid} and still runs. Once all VMs of VirtualBox are stopped, and its service has ended 5 s later, the next order runs as an account of its own.`;
+      // What it makes is not the account's.
+      await rm(this.#markPath(), { force: true });
       return { kind: 'daemon', reason };
     }
     if (performance.now() - this.#startedAsDaemonAt < handOverPauseMs)
@@ -231,15 +233,18 @@ export class Account {
 
   /** Where its programs find one another. */
   #ipcPath(): string {
-    return join(this.#userHome, 'ipc');
+    return join(this.#namePaths().folder, 'ipc');
   }
 
   async #makePlaces(identity: VmIdentity): Promise<void> {
     const names = this.#namePaths();
-    await mkdir(names.folder, { recursive: true, mode: 0o755 });
+    await mkdir(names.folder, { recursive: true });
     const { passwd, group } = accountNames(identity, accountName, this.#userHome);
     await writeFileAtomic(names.passwd, passwd, { mode: 0o644 });
     await writeFileAtomic(names.group, group, { mode: 0o644 });
+    // Whatever the daemon's umask. The account cannot replace what is in a folder of root's.
+    await chmod(names.folder, 0o755);
+    for (const path of [names.passwd, names.group]) await chmod(path, 0o644);
     await mkdir(this.#ipcPath(), { recursive: true, mode: 0o700 });
     await lchown(this.#ipcPath(), identity.uid, identity.gid);
     // Gone through, not listed: whose a VM's folder is decides who gets into it. Nobody else reaches the data folder.
