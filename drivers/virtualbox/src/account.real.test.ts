@@ -95,7 +95,15 @@ async function intrude(driver: Driver): Promise<void> {
   await chown(other, 0, gid);
   await chmod(other, 0o710);
   for (const path of ['nakhoda.db', 'auth']) await writeFile(join(host.folder, path), 'secret', { mode: 0o600 });
-  const command = await host.account.command('/usr/bin/sh', ['-c', intruder, 'intruder', host.folder, spec.directory, spec.runtimeDirectory, other]);
+  const command = await host.account.command('/usr/bin/sh', [
+    '-c',
+    intruder,
+    'intruder',
+    host.folder,
+    spec.directory,
+    spec.runtimeDirectory,
+    other,
+  ]);
   const { stdout } = await exec(command, { env: host.programEnvironment() });
   const could = stdout.split('\n').flatMap((line) => (line.endsWith(': yes') ? [line.slice(0, -5)] : []));
   assert.deepEqual(could, ['read its own disk', 'make a file beside its disk'], stdout);

@@ -56,7 +56,10 @@ export async function startDisplay(options: DisplayOptions): Promise<Display> {
   await rm(options.authorityPath, { force: true });
   await writeFile(options.authorityPath, xauthority(randomBytes(16)), { mode: 0o600, flag: 'wx' });
   await options.handOver(options.authorityPath);
-  const process = await spawnDetached(await options.command(xvfbArgs(options.authorityPath)), { logPath: options.logPath, env: options.env });
+  const process = await spawnDetached(await options.command(xvfbArgs(options.authorityPath)), {
+    logPath: options.logPath,
+    env: options.env,
+  });
   try {
     const outcome = await waitFor(
       async () => {

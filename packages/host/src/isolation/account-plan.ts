@@ -42,7 +42,10 @@ export interface AccountRequest {
  */
 export function accountArgv(request: AccountRequest, facts: AccountFacts, argv: readonly string[]): string[] {
   const { uid, gid } = request.identity;
-  const pairs = [...request.lend.map((pair) => ({ ...pair, word: 'lend-deep' })), ...request.show.map((pair) => ({ ...pair, word: 'show-deep' }))];
+  const pairs = [
+    ...request.lend.map((pair) => ({ ...pair, word: 'lend-deep' })),
+    ...request.show.map((pair) => ({ ...pair, word: 'show-deep' })),
+  ];
   for (const path of pairs.flatMap(({ source, path }) => [source, path]))
     if (!isAbsolute(path) || path === '/' || path.split('/').some((part) => part === '.' || part === '..'))
       throw new RangeError(`A private view cannot hold ${JSON.stringify(path)}.`);
