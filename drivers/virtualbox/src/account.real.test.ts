@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmod, chown, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { after, before, test, type TestContext } from 'node:test';
 
@@ -7,6 +7,7 @@ import type { Driver, MachineSpec } from '@nakhoda/driver';
 import { isRequired, machineSpec, testContext } from '@nakhoda/driver/contract';
 import { exec, networkOwner, probeIsolation, virtualBoxIdentity, vmIdentity, waitFor } from '@nakhoda/host';
 
+import { AdoptedFolders } from './foreign/adopted-folders.ts';
 import { hardwareSupport } from './hardware.ts';
 import { makeRealHost, processesOf, type RealHost } from './testing/real-host.ts';
 
@@ -111,6 +112,32 @@ async function intrude(driver: Driver): Promise<void> {
   assert.equal((await driver.inspect(ctx, { vmid }))?.state, 'running');
 }
 
+/** Folders that lie outside the data folder, once VirtualBox's service runs already. */
+async function lendLater(t: TestContext, identity: { uid: number; gid: number }): Promise<void> {
+  const foreign = await mkdtemp('/var/tmp/nk-lend-');
+  t.after(() => rm(foreign, { recursive: true }));
+  await chmod(foreign, 0o700);
+  const [folder, other] = [join(foreign, 'the VM'), join(foreign, 'disks')];
+  for (const path of [folder, other]) await mkdir(path, { mode: 0o700 });
+  const files = [join(folder, 'a.vdi'), join(other, 'b.vdi')];
+  for (const path of [folder, ...files]) {
+    if (path !== folder) await writeFile(path, basename(path), { mode: 0o600 });
+    await chown(path, identity.uid, identity.gid);
+  }
+  await writeFile(join(other, 'letter'), 'private', { mode: 0o644 });
+  const folders = new AdoptedFolders(host.userHome, host.runtime);
+  t.after(() => folders.remove(vmid));
+  // Repeated, as a task that is interrupted repeats it.
+  for (let time = 0; time < 2; time += 1) await folders.add(vmid, [folder, other], host.account);
+  const service = (await running()).find(({ program }) => program === 'VBoxSVC');
+  const root = `/proc/${service?.pid}/root`;
+  assert.deepEqual(await readdir(join(root, folder)), ['a.vdi']);
+  assert.deepEqual(await readdir(join(root, other)), ['b.vdi']);
+  const mounts = await readFile(`/proc/${service?.pid}/mountinfo`, 'utf8');
+  assert.equal(mounts.match(/nk-lend-/gu)?.length, 2 * 2, mounts);
+  assert.match(mounts, /^\S+ \S+ \S+ \S+ \/ ro,/mu);
+}
+
 test('a data folder of root passes to the account when nothing of it runs, and goes back', { timeout: 120_000 }, async (t) => {
   if (!(await isPossible(t))) return;
   const { uid, gid } = virtualBoxIdentity(networkOwner(host.folder));
@@ -163,6 +190,7 @@ test('a data folder of root passes to the account when nothing of it runs, and g
       for (const path of ['/home', '/srv', '/boot', '/run']) await assert.rejects(stat(join(root, path)), { code: 'ENOENT' }, path);
     }
     await intrude(driver);
+    await lendLater(t, { uid, gid });
     assert.ok((await driver.screen?.screenshot(ctx, { vmid }))?.length);
   });
 

@@ -40,7 +40,8 @@ export async function readAccountFacts(root: string | null, devices: ReadonlyMap
     if (real !== null) shown.set(path, real);
   };
   if (root === null) for (const name of hostSettings) await add(`/etc/${name}`, `/etc/${name}`);
-  else for (const path of ['/etc', '/var']) await add(path, base + path);
+  // Of /var not all: folders of adopted VMs may lie in it.
+  else for (const path of ['/etc', '/var/lib/xkb', '/var/cache/fontconfig']) await add(path, base + path);
   for (const path of nameSettings) {
     // Where all of /etc is shown, only what is there can be covered.
     if (root === null || (await lstat(base + path).catch(() => null))?.isFile()) await add(path, path);
