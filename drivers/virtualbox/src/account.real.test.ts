@@ -149,7 +149,10 @@ test('a data folder of root passes to the account when nothing of it runs, and g
     await driver.undefine(ctx, { vmid });
     await driver.close();
   });
-  const told = async (one: Driver): Promise<string> => (await one.probe(ctx)).reasons.join(' ');
+  const told = async (one: Driver): Promise<string> => {
+    const { reasons, execution } = await one.probe(ctx);
+    return [...reasons, execution?.reason].join(' ');
+  };
 
   await t.test('what root had begun goes on as root', async () => {
     await asRoot.define(ctx, { spec });
