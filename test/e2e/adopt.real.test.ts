@@ -102,7 +102,7 @@ test('an adopted VM starts, goes back to an old snapshot with its disk, and is c
     'before-the-update/other-branch',
     'other-branch/warm',
   ]);
-  const ours = { run: (args: readonly string[]) => daemonVBoxManage(daemon.data, args), folder: join(daemon.data, 'virtualbox') };
+  const ours = { run: await daemonVBoxManage(daemon.data), folder: join(daemon.data, 'virtualbox') };
   const now = async (): Promise<string> => {
     const file = await readFile(join(daemon.data, 'images/100/nakhoda-100/nakhoda-100.vbox'), 'utf8');
     const machine = file.slice(file.lastIndexOf('</Snapshot>'));

@@ -6,10 +6,14 @@ import { Account } from '../../drivers/virtualbox/src/account.ts';
 import { AdoptedFolders } from '../../drivers/virtualbox/src/foreign/adopted-folders.ts';
 import { programEnvironment } from '../../drivers/virtualbox/src/virtualbox-driver.ts';
 
-/** Runs VBoxManage on the VirtualBox of a daemon, as the daemon does: with the same account, and the same view; gives standard output. */
-export async function daemonVBoxManage(data: string, args: readonly string[]): Promise<string> {
+/**
+ * VBoxManage on the VirtualBox of a daemon, as the daemon runs it: with the same account, and the same view. Gives standard output.
+ * @throws Error when VirtualBox is not set up
+ */
+export async function daemonVBoxManage(data: string): Promise<(args: readonly string[]) => Promise<string>> {
   const userHome = join(data, 'virtualbox');
-  const runtime = (await findVirtualBoxRuntime(process.env)) ?? { kind: 'system' as const, root: null, version: '' };
+  const runtime = await findVirtualBoxRuntime(process.env);
+  if (runtime === null) throw new Error('VirtualBox is not set up.');
   const env = programEnvironment(userHome);
   const folders = new AdoptedFolders(userHome, runtime);
   const account = new Account({
@@ -21,5 +25,9 @@ export async function daemonVBoxManage(data: string, args: readonly string[]): P
       show: [join(data, 'iso'), tinyGuestFolder(process.env)],
     },
   });
-  return (await exec(await account.command(`${virtualBoxPrograms}/VBoxManage`, args), { env, timeoutMs: 60_000 })).stdout;
+  await account.state();
+  return async (args) => {
+    const argv = await account.command(`${virtualBoxPrograms}/VBoxManage`, args);
+    return (await exec(argv, { env, timeoutMs: 300_000, maxOutputBytes: 64 * 1024 * 1024 })).stdout;
+  };
 }
