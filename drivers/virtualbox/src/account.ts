@@ -1,5 +1,5 @@
 import { existsSync, lstatSync, readdirSync, realpathSync } from 'node:fs';
-import { chmod, lchown, mkdir, readFile, rm, stat } from 'node:fs/promises';
+import { lchown, readFile, rm, stat } from 'node:fs/promises';
 import { release } from 'node:os';
 import { join } from 'node:path';
 
@@ -7,7 +7,6 @@ import type { MachineSpec } from '@nakhoda/driver';
 import {
   type AccountFacts,
   accountArgv,
-  accountNames,
   exec,
   groupNumber,
   type PathPair,
@@ -19,11 +18,11 @@ import {
   virtualBoxPrograms,
   type VmIdentity,
   whyNoProcesses,
-  writeFileAtomic,
 } from '@nakhoda/host';
 import { NakhodaError, toNakhodaError } from '@nakhoda/schema';
 
 import { prepareMachine, takeOverFolder } from './account-files.ts';
+import { type AccountPlaces, accountPlaces, makePlaces } from './account-places.ts';
 import { type FormerProgram, formerPrograms } from './former-programs.ts';
 
 /** Which account, and what of the host's files its programs get to. */
@@ -45,9 +44,6 @@ const devices = new Map<string, 'root' | 'account'>([
   ['/dev/vboxdrvu', 'account'],
   ['/dev/vboxnetctl', 'root'],
 ]);
-
-/** The account's name: VirtualBox's service asks for one. It is in the view alone. */
-const accountName = 'nakhoda-vbox';
 
 /** How long nothing may have been started as the daemon's user before the account takes over, in milliseconds. */
 const handOverPauseMs = 2000;
@@ -72,6 +68,7 @@ export class Account {
   #facts: Promise<AccountFacts> | null = null;
   #groups: Promise<number[]> | null = null;
   #startedAsDaemonAt = -Infinity;
+  readonly #places: AccountPlaces;
   readonly #setUid = new Map<string, Promise<boolean>>();
 
   constructor(options: {
@@ -88,6 +85,7 @@ export class Account {
     this.#binds = options.binds;
     this.#adopted = options.adopted;
     this.#env = options.env;
+    this.#places = accountPlaces(options.userHome);
   }
 
   /**
@@ -150,19 +148,19 @@ export class Account {
     if (identity === null || !probed.ok) {
       const own = others.find(({ isAccount }) => isAccount);
       if (own) throw stillIsolated(own, probed.ok ? '' : probed.reason);
-      await rm(this.#markPath(), { force: true });
+      await rm(this.#places.mark, { force: true });
       return (this.#settled = { kind: 'daemon', reason: probed.ok ? '' : probed.reason });
     }
     const former = others.find(({ uid }) => uid !== identity.uid);
     if (former) {
       const reason = `${former.program} (process ${former.pid}) was started as user ${former.uid} and still runs. Once all VMs of VirtualBox are stopped, and its service has ended 5 s later, the next order runs as an account of its own.`;
       // What it makes is not the account's.
-      await rm(this.#markPath(), { force: true });
+      await rm(this.#places.mark, { force: true });
       return { kind: 'daemon', reason };
     }
     if (performance.now() - this.#startedAsDaemonAt < handOverPauseMs)
       return { kind: 'daemon', reason: 'Programs that were started as the daemon are just ending.' };
-    await takeOverFolder(this.#userHome, this.#markPath(), identity);
+    await takeOverFolder(this.#userHome, this.#places.mark, identity);
     return (this.#settled = { kind: 'own', identity });
   }
 
@@ -174,7 +172,7 @@ export class Account {
       const reason = whyNoProcesses(release());
       if (reason !== null) return { ok: false, reason };
       try {
-        await this.#makePlaces(identity);
+        await makePlaces(this.#places, identity, this.#userHome, this.#options?.lend ?? []);
         const command = await this.#ownCommand(identity, `${virtualBoxPrograms}/VBoxManage`, ['--version']);
         await exec(command, { env: this.#env, timeoutMs: 10_000 });
         return { ok: true };
@@ -188,15 +186,15 @@ export class Account {
   async #ownCommand(identity: VmIdentity, program: string, args: readonly string[]): Promise<string[]> {
     this.#facts ??= readAccountFacts(this.#runtime.root, devices);
     this.#groups ??= this.#furtherGroups();
-    const names = this.#namePaths();
+    const { passwd, group, ipc } = this.#places;
     const { lend, show } = this.#options ?? { lend: [], show: [] };
     const own = [this.#userHome, ...lend].map((path) => ({ path, source: realpathSync(path) }));
-    const ipc = { source: realpathSync(this.#ipcPath()), path: `/tmp/.vbox-${this.#env['VBOX_IPC_SOCKETID'] ?? ''}-ipc` };
+    const sockets = { source: realpathSync(ipc), path: `/tmp/.vbox-${this.#env['VBOX_IPC_SOCKETID'] ?? ''}-ipc` };
     const request = {
       identity,
       groups: await this.#groups,
-      names: { passwd: realpathSync(names.passwd), group: realpathSync(names.group) },
-      lend: [ipc, ...own, ...this.adoptedPairs(this.#adopted(), identity)],
+      names: { passwd: realpathSync(passwd), group: realpathSync(group) },
+      lend: [sockets, ...own, ...this.adoptedPairs(this.#adopted(), identity)],
       show: show.filter((path) => existsSync(path)).map((path) => ({ path, source: realpathSync(path) })),
       setUid: await this.#isSetUid(program),
     };
@@ -219,39 +217,6 @@ export class Account {
     if (this.#runtime.kind !== 'system') return [];
     const group = groupNumber(await readFile('/etc/group', 'utf8').catch(() => ''), 'vboxusers');
     return group === null ? [] : [group];
-  }
-
-  #namePaths(): { folder: string; passwd: string; group: string } {
-    const folder = join(this.#userHome, 'account');
-    return { folder, passwd: join(folder, 'passwd'), group: join(folder, 'group') };
-  }
-
-  /** Whose the data folder's files are; gone when they are the daemon's. */
-  #markPath(): string {
-    return join(this.#namePaths().folder, 'owner.json');
-  }
-
-  /** Where its programs find one another. */
-  #ipcPath(): string {
-    return join(this.#namePaths().folder, 'ipc');
-  }
-
-  async #makePlaces(identity: VmIdentity): Promise<void> {
-    const names = this.#namePaths();
-    await mkdir(names.folder, { recursive: true });
-    const { passwd, group } = accountNames(identity, accountName, this.#userHome);
-    await writeFileAtomic(names.passwd, passwd, { mode: 0o644 });
-    await writeFileAtomic(names.group, group, { mode: 0o644 });
-    // Whatever the daemon's umask. The account cannot replace what is in a folder of root's.
-    await chmod(names.folder, 0o755);
-    for (const path of [names.passwd, names.group]) await chmod(path, 0o644);
-    await mkdir(this.#ipcPath(), { recursive: true, mode: 0o700 });
-    await lchown(this.#ipcPath(), identity.uid, identity.gid);
-    // Gone through, not listed: whose a VM's folder is decides who gets into it. Nobody else reaches the data folder.
-    for (const folder of this.#options?.lend ?? []) {
-      await mkdir(folder, { recursive: true, mode: 0o711 });
-      await chmod(folder, 0o711);
-    }
   }
 }
 

@@ -7,6 +7,12 @@
 # pipe or socket, the program's process id is written to it. SIGTERM is passed on to the program; SIGKILL ends this process
 # alone, and the program goes on without it.
 #
+# In its second form it makes a program's view, changes the user, and becomes the program: nobody waits for its end
+# (account-plan.ts). In its third, it lends files to a program that has such a view.
+#
+#   supervisor.pl --become WORD…
+#   supervisor.pl --lend-to PID {SOURCE PATH}…
+#
 # Perl, because Node cannot make a mount namespace, and would take 40 MB for each VM; perl-base is on every Debian
 # and Ubuntu. Nothing but that package is used.
 #
