@@ -3,7 +3,7 @@ import { chown, lstat, mkdir, mkdtemp, open, readdir, readFile, rm } from 'node:
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 
-import { exec, findVirtualBoxRuntime, runtimeArgv, virtualBoxPrograms, waitFor } from '@nakhoda/host';
+import { exec, findVirtualBoxRuntime, isVmUid, runtimeArgv, virtualBoxPrograms, waitFor } from '@nakhoda/host';
 
 import { programEnvironment } from '../../drivers/virtualbox/src/virtualbox-driver.ts';
 
@@ -49,7 +49,11 @@ export async function makeForeignUser(): Promise<ForeignUserHost> {
     vboxManage: (...args) => run(args),
     async settle() {
       await endServices(settings);
-      for (const path of await everything()) await chown(join(folder, path), uid, uid);
+      for (const path of await everything()) {
+        const file = join(folder, path);
+        // What was adopted is VirtualBox's account's.
+        if (!isVmUid((await lstat(file)).uid)) await chown(file, uid, uid);
+      }
     },
     async tree(times = false) {
       const found: Record<string, string> = {};

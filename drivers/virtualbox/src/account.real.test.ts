@@ -125,6 +125,9 @@ async function lendLater(t: TestContext, identity: { uid: number; gid: number })
     await chown(path, identity.uid, identity.gid);
   }
   await writeFile(join(other, 'letter'), 'private', { mode: 0o644 });
+  // As the daemon's is.
+  const mask = process.umask(0o077);
+  t.after(() => process.umask(mask));
   const folders = new AdoptedFolders(host.userHome, host.runtime);
   t.after(() => folders.remove(vmid));
   // Repeated, as a task that is interrupted repeats it.
@@ -133,6 +136,7 @@ async function lendLater(t: TestContext, identity: { uid: number; gid: number })
   const root = `/proc/${service?.pid}/root`;
   assert.deepEqual(await readdir(join(root, folder)), ['a.vdi']);
   assert.deepEqual(await readdir(join(root, other)), ['b.vdi']);
+  assert.match(await modes(join(root, foreign)), /^755 /u);
   const mounts = await readFile(`/proc/${service?.pid}/mountinfo`, 'utf8');
   assert.equal(mounts.match(/nk-lend-/gu)?.length, 2 * 2, mounts);
   assert.match(mounts, /^\S+ \S+ \S+ \S+ \/ ro,/mu);

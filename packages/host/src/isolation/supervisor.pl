@@ -188,6 +188,7 @@ sub become {
 # Lends further files and folders to a program that has a view already: ways into them are opened here, and hung up there.
 sub lend_to {
     my ($pid, @pairs) = @_;
+    umask 0022;
     my @ways;
     while (my ($source, $path) = splice @pairs, 0, 2) {
         # linux/mount.h: OPEN_TREE_CLONE, AT_RECURSIVE, OPEN_TREE_CLOEXEC
