@@ -70,12 +70,12 @@ export async function removeRemains(
   const { vmid, uuid, directory, runtimeDirectory } = spec;
   const readable = known === undefined || known.observed !== null;
   if ((await parts.machines.registeredFile(spec))?.uuid === uuid) {
+    // Before the machine is unregistered: whoever is interrupted finds it, and what is left of it, the next time.
     const remains = spec.found && readable ? await adoptedRemains(machineFilePath(spec)) : null;
+    for (const path of remains ?? []) await rm(path, { force: true });
     // With its images: the differencing ones of snapshots are known to VirtualBox alone.
     const args = ['unregistervm', uuid, ...(readable && remains === null ? ['--delete'] : [])];
     await parts.vbox.run(args, { lanes: [vmLane(vmid), mediaLane], timeoutMs: 120_000, ...(signal ? { signal } : {}) });
-    for (const path of remains?.images ?? []) await removeImage(parts, vmid, path);
-    for (const path of remains?.states ?? []) await rm(path, { force: true });
   }
   // What is left are images that were never attached, which VirtualBox would go on holding under their paths, those of
   // disks that the VM had once, and the lowest of a linked clone's.

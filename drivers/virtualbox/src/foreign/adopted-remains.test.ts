@@ -13,9 +13,9 @@ const xml = `<?xml version="1.0"?>
 <Hardware/></Machine></VirtualBox>`;
 
 test('all images, those that grow from others first, and the memory of all snapshots', () => {
-  assert.deepEqual(parseRemains(xml, '/home/ann/web'), {
-    images: ['4', '3', '2', '1'].map((name) => `/home/ann/web/Snapshots/${name}.vdi`),
-    states: ['/home/ann/web/Snapshots/now.sav', '/elsewhere/a.sav', '/home/ann/web/Snapshots/b & c.sav'],
-  });
-  assert.deepEqual(parseRemains('<VirtualBox><Machine/></VirtualBox>', '/x'), { images: [], states: [] });
+  assert.deepEqual(parseRemains(xml, '/home/ann/web'), [
+    ...['4', '3', '2', '1'].map((name) => `/home/ann/web/Snapshots/${name}.vdi`),
+    ...['/home/ann/web/Snapshots/now.sav', '/elsewhere/a.sav', '/home/ann/web/Snapshots/b & c.sav'],
+  ]);
+  assert.deepEqual(parseRemains('<VirtualBox><Machine/></VirtualBox>', '/x'), []);
 });
