@@ -1,18 +1,15 @@
-import { join } from 'node:path';
-
 import { startDaemon } from '../../test/support/daemon-process.ts';
+import { daemonVBoxManage } from '../../test/support/daemon-virtualbox.ts';
 import { median, timed } from '../figure.ts';
 import type { FigureRow } from '../figure.ts';
 import { doTask } from '../support/make-vms.ts';
-import { virtualBoxByHand } from '../support/virtualbox-by-hand.ts';
 
 const rounds = 7;
 
 /** How long a live snapshot with memory of a running VirtualBox VM takes through Nakhoda, and by VBoxManage on the same guest. */
 export async function liveSnapshotVirtualbox(): Promise<FigureRow[]> {
   await using daemon = await startDaemon({ hypervisors: 'virtualbox' });
-  const byHand = await virtualBoxByHand({ userHome: join(daemon.data, 'virtualbox'), folder: daemon.data });
-  if (byHand === null) throw new Error('VirtualBox is not set up.');
+  const byHand = await daemonVBoxManage(daemon.data);
   const body = { name: 'guest', hypervisor: 'virtualbox', memoryMiB: 512, diskGiB: 1, cdrom: 'tiny', start: true } as const;
   await doTask(daemon, await daemon.client.call('vm.create', { body }));
   const booted = await daemon.cli(['vm', 'exec', 'guest', '--', 'true'], { timeoutMs: 10_000 });

@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setTimeout as delay } from 'node:timers/promises';
 
@@ -9,12 +8,12 @@ import type { Vm, VmCreate } from '@nakhoda/schema';
 
 import { startDaemon } from '../../test/support/daemon-process.ts';
 import type { DaemonProcess } from '../../test/support/daemon-process.ts';
+import { daemonVBoxManage } from '../../test/support/daemon-virtualbox.ts';
 import { processesOf } from '../../test/support/processes-of.ts';
 import { median, timed } from '../figure.ts';
 import type { FigureRow } from '../figure.ts';
 import { httpTimes } from '../support/http-time.ts';
 import { doTask, makeVms } from '../support/make-vms.ts';
-import { virtualBoxByHand } from '../support/virtualbox-by-hand.ts';
 
 const each = 250;
 const running = 10;
@@ -32,8 +31,7 @@ export async function scale500(): Promise<FigureRow[]> {
 }
 
 async function lists(daemon: DaemonProcess): Promise<FigureRow[]> {
-  const vboxManage = await virtualBoxByHand({ userHome: join(daemon.data, 'virtualbox'), folder: daemon.data });
-  if (vboxManage === null) throw new Error('VirtualBox is not set up.');
+  const vboxManage = await daemonVBoxManage(daemon.data);
   const { times, body } = await httpTimes(daemon.data, '/vms', 50);
   const count = (JSON.parse(body) as Vm[]).length;
   const commands: number[] = [];
@@ -71,8 +69,7 @@ function listByCommand(daemon: DaemonProcess, args: readonly string[]): Promise<
 }
 
 async function looks(daemon: DaemonProcess): Promise<FigureRow[]> {
-  const vboxManage = await virtualBoxByHand({ userHome: join(daemon.data, 'virtualbox'), folder: daemon.data });
-  if (vboxManage === null) throw new Error('VirtualBox is not set up.');
+  const vboxManage = await daemonVBoxManage(daemon.data);
   const { uuid } = await daemon.client.call('vm.show', { params: { vm: 'virtualbox-0' } });
   const theirs: number[] = [];
   for (let round = 0; round < 10; round += 1) theirs.push(await timed(() => vboxManage(['showvminfo', uuid])));

@@ -8,7 +8,7 @@ import { programEnvironment } from '../../drivers/virtualbox/src/virtualbox-driv
 export type VBoxManageByHand = (args: readonly string[]) => Promise<string>;
 
 /**
- * @param options.userHome the registry: a daemon's, or one of its own
+ * @param options.userHome the registry: one of its own, for a daemon's belongs to the account of that daemon's VirtualBox
  * @param options.folder the data folder; every call on one registry needs the same one
  * @returns null when VirtualBox is not set up
  */

@@ -5,8 +5,8 @@ import { after, before, test, type TestContext } from 'node:test';
 
 import type { ForeignList, Snapshot, Vm } from '@nakhoda/schema';
 
-import { programEnvironment } from '../../drivers/virtualbox/src/virtualbox-driver.ts';
 import { type DaemonProcess, startDaemon } from '../support/daemon-process.ts';
+import { daemonVBoxManage } from '../support/daemon-virtualbox.ts';
 import { attachedImages, firstText, makeAsleep, makeImported } from '../support/foreign-kinds.ts';
 import { type ForeignUserHost, makeForeignUser } from '../support/foreign-virtualbox.ts';
 
@@ -55,7 +55,7 @@ test('all of them can be had, and the listing tells what they are', async () => 
 });
 
 test('VMDK and VHD disks stay what they are: they run, go back, merge, and grow where VirtualBox can do that', async (t: TestContext) => {
-  const ours = { env: programEnvironment(join(daemon.data, 'virtualbox')), folder: daemon.data };
+  const ours = { run: await daemonVBoxManage(daemon.data), folder: join(daemon.data, 'virtualbox') };
   const text = async (port: number): Promise<string> => {
     const file = await readFile(join(daemon.data, 'images/100/nakhoda-100/nakhoda-100.vbox'), 'utf8');
     const present = file.slice(Math.max(0, file.lastIndexOf('</Snapshot>')));

@@ -6,8 +6,8 @@ import { after, before, type TestContext, test } from 'node:test';
 
 import type { ForeignList, Snapshot, Task, Vm } from '@nakhoda/schema';
 
-import { programEnvironment } from '../../drivers/virtualbox/src/virtualbox-driver.ts';
 import { type DaemonProcess, startDaemon } from '../support/daemon-process.ts';
+import { daemonVBoxManage } from '../support/daemon-virtualbox.ts';
 import { attachedDisk, type ForeignUserHost, makeForeignUser, makeForeignVms } from '../support/foreign-virtualbox.ts';
 
 /** VMs that a user of the host has made with VBoxManage: listed, adopted, used, and given back. */
@@ -102,7 +102,7 @@ test('an adopted VM starts, goes back to an old snapshot with its disk, and is c
     'before-the-update/other-branch',
     'other-branch/warm',
   ]);
-  const ours = { env: programEnvironment(join(daemon.data, 'virtualbox')), folder: daemon.data };
+  const ours = { run: await daemonVBoxManage(daemon.data), folder: join(daemon.data, 'virtualbox') };
   const now = async (): Promise<string> => {
     const file = await readFile(join(daemon.data, 'images/100/nakhoda-100/nakhoda-100.vbox'), 'utf8');
     const machine = file.slice(file.lastIndexOf('</Snapshot>'));

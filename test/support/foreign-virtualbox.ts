@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import {
   exec,
   findVirtualBoxRuntime,
+  isVmUid,
   runtimeArgv,
   spawnDetached,
   terminate,
@@ -35,7 +36,7 @@ export interface ForeignUserHost {
   /** Every file and folder with its content, owner and mode; with `times`, also when it was changed. */
   tree(times?: boolean): Promise<Record<string, string>>;
   /** What stands at the beginning of a disk, through all its layers. */
-  diskText(medium: string, through?: { env: Record<string, string>; folder: string }): Promise<string>;
+  diskText(medium: string, through?: Through): Promise<string>;
   dispose(): Promise<void>;
 }
 
@@ -46,6 +47,12 @@ export function userIds(): { uid: number; gid: number } {
   return { uid, gid };
 }
 
+/** A VirtualBox, and a folder that it may write to. */
+interface Through {
+  folder: string;
+  run(args: readonly string[]): Promise<string>;
+}
+
 export async function makeForeignUser(): Promise<ForeignUserHost> {
   const folder = await mkdtemp('/var/tmp/nkf-');
   const settings = join(folder, 'settings');
@@ -54,7 +61,7 @@ export async function makeForeignUser(): Promise<ForeignUserHost> {
   const { uid } = userIds();
   const runtime = (await findVirtualBoxRuntime(process.env)) ?? { kind: 'system' as const, root: null, version: '' };
   const env = { ...programEnvironment(settings), VBOX_IPC_SOCKETID: `nkf-${folder.slice(-6)}` };
-  const run = async (args: readonly string[], environment: Record<string, string>): Promise<string> => {
+  const run = async (args: readonly string[], environment: Record<string, string> = env): Promise<string> => {
     const argv = runtimeArgv(runtime, { binds: [folder] }, [`${virtualBoxPrograms}/VBoxManage`, ...args]);
     return (await exec(argv, { env: environment, timeoutMs: 60_000 })).stdout;
   };
@@ -63,15 +70,17 @@ export async function makeForeignUser(): Promise<ForeignUserHost> {
     folder,
     user: root ? 'nobody' : userInfo().username,
     settings,
-    vboxManage: (...args) => run(args, env),
+    vboxManage: (...args) => run(args),
     vboxManageOf: (through, args) => run(args, through ?? env),
     async whileRunning(name, work) {
       const command = (program: string, args: readonly string[]): string[] => runtimeArgv(runtime, { binds: [folder] }, [program, ...args]);
-      for (const [key, value] of Object.entries({ ...modeExtraData('interpreter') })) await run(['setextradata', name, key, value], env);
-      await run(['setextradata', 'global', 'GUI/SuppressMessages', 'all'], env);
+      for (const [key, value] of Object.entries({ ...modeExtraData('interpreter') })) await run(['setextradata', name, key, value]);
+      await run(['setextradata', 'global', 'GUI/SuppressMessages', 'all']);
       const [logPath, authorityPath] = [join(settings, 'display.log'), join(settings, 'authority')];
       const display = await startDisplay({
-        command: (args) => command(xvfbProgram, args),
+        command: (args) => Promise.resolve(command(xvfbProgram, args)),
+        // All of it is root's until it is settled.
+        handOver: () => Promise.resolve(),
         ...{ env, logPath, authorityPath, signal: new AbortController().signal },
       });
       const front = frontEndCommand(name, 'interpreter');
@@ -82,7 +91,7 @@ export async function makeForeignUser(): Promise<ForeignUserHost> {
       try {
         // While a machine comes up VirtualBox may refuse to tell of it ("The object is not ready").
         const runs = (): Promise<boolean> =>
-          run(['showvminfo', name, '--machinereadable'], env).then(
+          run(['showvminfo', name, '--machinereadable']).then(
             (info) => info.includes('VMState="running"'),
             () => false,
           );
@@ -97,7 +106,11 @@ export async function makeForeignUser(): Promise<ForeignUserHost> {
     },
     async settle() {
       await endServices(settings);
-      for (const path of await everything()) await chown(join(folder, path), uid, uid);
+      for (const path of await everything()) {
+        const file = join(folder, path);
+        // What was adopted is VirtualBox's account's.
+        if (!isVmUid((await lstat(file)).uid)) await chown(file, uid, uid);
+      }
     },
     async tree(times = false) {
       const found: Record<string, string> = {};
@@ -112,11 +125,11 @@ export async function makeForeignUser(): Promise<ForeignUserHost> {
       }
       return found;
     },
-    async diskText(medium, through = { env, folder }) {
+    async diskText(medium, through = { run, folder }) {
       const raw = join(through.folder, 'out.img');
       try {
-        await run(['clonemedium', 'disk', medium, raw, '--format', 'RAW'], through.env);
-        await run(['closemedium', 'disk', raw], through.env);
+        await through.run(['clonemedium', 'disk', medium, raw, '--format', 'RAW']);
+        await through.run(['closemedium', 'disk', raw]);
         return (await readFile(raw)).subarray(0, 512).toString('latin1').replace(/\0+$/u, '');
       } finally {
         await rm(raw, { force: true });

@@ -29,7 +29,12 @@ export async function createDrivers(config: DaemonConfig, logger: Logger): Promi
       const cache = cacheFolder(process.env);
       await mkdir(cache, { recursive: true });
       const runtime = await findVirtualBoxRuntime(process.env);
-      return createVirtualBoxDriver({ userHome: folders.virtualbox, folders: [folders.root, cache], runtime, log });
+      const account = {
+        owner: config.owner,
+        lend: [folders.images, join(folders.run, 'vm')],
+        show: [folders.iso, tinyGuestFolder(process.env)],
+      };
+      return createVirtualBoxDriver({ userHome: folders.virtualbox, folders: [folders.root, cache], account, runtime, log });
     },
     fake: async () => createFakeDriver({ persistPath: join(folders.root, 'fake.json') }),
   };

@@ -165,9 +165,10 @@ test('UEFI variables go along, as they were in the snapshot', { timeout: 60_000 
   await bench.driver.define(ctx, { spec: { ...source, ...uefi } });
   await bench.takeSnapshot(source, 'own');
   const variable = ['--name', 'PKDefault'];
-  const value = join(bench.host.folder, 'value');
+  const value = join(bench.host.userHome, 'value');
   const change = async (text: string): Promise<void> => {
     await writeFile(value, text);
+    await bench.host.account.handOver(value);
     await bench.host.vboxManage(['modifynvram', source.uuid, 'changevar', ...variable, '--filename', value]);
   };
   await change('before');

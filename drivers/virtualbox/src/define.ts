@@ -225,6 +225,7 @@ async function planStorage(parts: Parts, spec: MachineSpec): Promise<DefinitionS
 
 /** Adds the images that it makes to `made`, before it makes them: VirtualBox may leave the file when it fails. */
 async function applyStorage(parts: Parts, signal: AbortSignal | undefined, spec: MachineSpec, made: string[]): Promise<void> {
+  await parts.account.prepare(spec);
   for (const step of await planStorage(parts, spec)) {
     if (step.makes !== undefined) made.push(step.makes);
     await runStep(parts, signal, spec, step);

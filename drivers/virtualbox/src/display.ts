@@ -7,11 +7,13 @@ import { NakhodaError } from '@nakhoda/schema';
 
 export interface DisplayOptions {
   /** The full command for Xvfb with these arguments. */
-  command(args: readonly string[]): string[];
+  command(args: readonly string[]): Promise<string[]>;
   env: Record<string, string>;
   logPath: string;
   /** Where the cookie is written. */
   authorityPath: string;
+  /** Gives the cookie to whom the X server runs as. */
+  handOver(path: string): Promise<void>;
   signal: AbortSignal;
 }
 
@@ -51,8 +53,13 @@ export function xauthority(cookie: Uint8Array): Uint8Array {
  */
 export async function startDisplay(options: DisplayOptions): Promise<Display> {
   await rm(options.logPath, { force: true });
-  await writeFile(options.authorityPath, xauthority(randomBytes(16)), { mode: 0o600 });
-  const process = await spawnDetached(options.command(xvfbArgs(options.authorityPath)), { logPath: options.logPath, env: options.env });
+  await rm(options.authorityPath, { force: true });
+  await writeFile(options.authorityPath, xauthority(randomBytes(16)), { mode: 0o600, flag: 'wx' });
+  await options.handOver(options.authorityPath);
+  const process = await spawnDetached(await options.command(xvfbArgs(options.authorityPath)), {
+    logPath: options.logPath,
+    env: options.env,
+  });
   try {
     const outcome = await waitFor(
       async () => {

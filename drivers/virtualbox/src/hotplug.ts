@@ -35,6 +35,7 @@ async function change(parts: Parts, ctx: DriverContext, wanted: MachineSpec): Pr
       hint: 'Start the VM, or change its definition while it is stopped.',
     });
   }
+  await parts.account.prepare(wanted);
   await refuseLinkedGrowth(wanted.disks);
   const linked = await linkedImages(parts.machines, machine.observed, wanted.disks);
   const images = await existingImages(wanted.disks);

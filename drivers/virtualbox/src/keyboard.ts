@@ -36,9 +36,10 @@ async function press(parts: Parts, { signal }: DriverContext, vmid: number, comb
     for (const codes of inCalls(combinations)) {
       signal.throwIfAborted();
       const bytes = codes.map((code) => code.toString(16).padStart(2, '0'));
-      await withSecretArguments(secretArguments, ['controlvm', machine.uuid, 'keyboardputscancode', ...bytes], (args) =>
-        parts.vbox.run(args, { lanes: [displayLane(vmid)], timeoutMs: callTimeoutMs, signal }),
-      );
+      const type = (args: readonly string[]): Promise<string> =>
+        parts.vbox.run(args, { lanes: [displayLane(vmid)], timeoutMs: callTimeoutMs, signal });
+      const args = ['controlvm', machine.uuid, 'keyboardputscancode', ...bytes];
+      await withSecretArguments(secretArguments, args, type, (path) => parts.account.handOver(path));
     }
   });
 }

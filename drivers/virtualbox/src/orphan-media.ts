@@ -36,6 +36,7 @@ async function isInaccessible(parts: Parts, { vmid, uuid }: KnownMachine): Promi
 async function takeOutOfFile(parts: Parts, machine: KnownMachine, uuid: string): Promise<void> {
   const path = join(machine.folder, `${basename(machine.folder)}.vbox`);
   await writeFileAtomic(path, withoutMedium(await readFile(path, 'utf8'), uuid));
+  await parts.account.handOver(path);
   await isInaccessible(parts, machine);
 }
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFile, rm } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
@@ -112,21 +112,23 @@ test(
       await driver.undefine(ctx, { vmid: 101 });
       await driver.close();
       for (const display of displays) await terminate(display, { graceMs: 2000 });
-      for (const file of ['display.log', 'authority', 'front-end.log']) await rm(join(host.folder, file), { force: true });
     });
     await driver.define(ctx, { spec });
+    const place = join(host.userHome, 'by-hand');
+    await mkdir(place, { mode: 0o700 });
+    await host.account.handOver(place);
 
     /** As a person would, on a display of their own. Resolves with the milliseconds until the driver told of the running VM. */
     const startByHand = async (): Promise<number> => {
       const { program, args } = frontEndCommand(spec.uuid, 'interpreter');
       const env = host.programEnvironment();
       const display = await startDisplay({
-        ...{ command: (more) => host.command(xvfbProgram, more), env, signal: ctx.signal },
-        ...{ logPath: join(host.folder, 'display.log'), authorityPath: join(host.folder, 'authority') },
+        ...{ command: (more) => host.account.command(xvfbProgram, more), handOver: (path) => host.account.handOver(path) },
+        ...{ env, signal: ctx.signal, logPath: join(place, 'display.log'), authorityPath: join(place, 'authority') },
       });
       displays.push(display.process);
-      const front = { env: { ...env, ...display.env, XDG_RUNTIME_DIR: host.folder }, logPath: join(host.folder, 'front-end.log') };
-      const { pid } = await spawnDetached(host.command(program, args), front);
+      const front = { env: { ...env, ...display.env, XDG_RUNTIME_DIR: place }, logPath: join(place, 'front-end.log') };
+      const { pid } = await spawnDetached(await host.account.command(program, args), front);
       const log = join(spec.directory, `nakhoda-${spec.vmid}`, 'Logs', 'VBox.log');
       const running = new RegExp(`Process ID: ${pid}$[^]*state changed to 'Running'`, 'm');
       const runs = await waitFor(async () => running.test(await readFile(log, 'utf8').catch(() => '')), {

@@ -1,3 +1,4 @@
+import type { Account } from './account.ts';
 import type { CloneJournal } from './clone-journal.ts';
 import type { Consoles } from './consoles.ts';
 import type { AdoptedFolders } from './foreign/adopted-folders.ts';
@@ -17,13 +18,13 @@ export interface Parts {
   clones: CloneJournal;
   /** Folders of adopted VMs. */
   folders: AdoptedFolders;
-  /** The run time has a file system of its own. */
+  /** Its programs see a file system of their own, or may soon. */
   isolated: boolean;
   /** One operation that changes a VM at a time. */
   operations: KeyedQueue;
   hostFacts(): HostFacts;
-  /** The full command for a program of the run time, by its absolute path there. */
-  command(program: string, args: readonly string[]): string[];
+  /** As whom VirtualBox's programs run, and the commands for them. */
+  account: Account;
   /** Environment of every program of the run time. */
   env: Record<string, string>;
   /** Resolves when VirtualBox has carried out what a killed daemon had ordered; nothing is changed before. */

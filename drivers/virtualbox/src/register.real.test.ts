@@ -26,6 +26,7 @@ after(() => host.dispose());
 
 /** The spec's machine made by VBoxManage alone. */
 async function makeStepByStep(spec: MachineSpec): Promise<void> {
+  await host.account.prepare(spec);
   await host.vboxManage(createStep(spec, `nakhoda-${spec.vmid}`).args);
   await host.vboxManage(modifyArgs(spec));
   const observed = parseMachine(await readFile(machineFilePath(spec), 'utf8'));

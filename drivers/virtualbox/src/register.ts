@@ -69,6 +69,7 @@ export async function register(
   const path = machineFilePath(spec);
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   await writeFileAtomic(path, document.xml);
+  await parts.account.prepare(spec);
   try {
     const lanes = [vmLane(spec.vmid), `register ${spec.vmid % registrationsAtOnce}`];
     await parts.vbox.run(['registervm', path], { lanes, signal });

@@ -1,4 +1,5 @@
-import { readFile, rm } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { open, rm } from 'node:fs/promises';
 
 import type { ScreenFacet, VncFacet } from '@nakhoda/driver';
 import { isAlive, type ProcessRef, withKeyedLock } from '@nakhoda/host';
@@ -43,7 +44,9 @@ export function createScreen(parts: Parts): ScreenFacet {
         const call = { lanes: [displayLane(vmid)], timeoutMs: screenshotTimeoutMs, signal };
         try {
           await parts.vbox.run(['controlvm', machine.uuid, 'screenshotpng', screen], call);
-          return await readFile(screen);
+          // Not through a link, which VirtualBox's account may have put there.
+          await using file = await open(screen, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+          return await file.readFile();
         } finally {
           await rm(screen, { force: true });
         }

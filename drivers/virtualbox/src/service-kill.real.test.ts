@@ -38,7 +38,7 @@ test(
       t.skip('VirtualBox is not set up');
       return;
     }
-    const driver = host.makeDriver({ callTimeoutMs: 10_000 });
+    const driver = host.makeDriver({ callTimeoutMs: 12_000 });
     const spec = await machineSpec({ folder: host.folder, vmid, diskFormat: 'vdi', hardware: hardwareSupport('interpreter'), cdrom: null });
     const { snapshots, suspend } = driver;
     assert.ok(snapshots && suspend);

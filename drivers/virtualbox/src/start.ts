@@ -45,6 +45,7 @@ export async function start(parts: Parts, ctx: DriverContext, vmid: number): Pro
   try {
     await needReadable(machine.spec.cdrom);
     await needReadable(machine.spec.cloudInit ?? null);
+    await parts.account.prepare(machine.spec);
     await launch(parts, ctx, machine);
   } catch (error) {
     const failure = toNakhodaError(error);
@@ -80,23 +81,25 @@ async function launch(parts: Parts, ctx: DriverContext, machine: KnownMachine): 
 
   await using undo = new AsyncDisposableStack();
   await mkdir(paths.xdg, { recursive: true, mode: 0o700 });
+  await parts.account.handOver(paths.xdg);
   for (const path of [paths.frontEndLog, serialSocket(runtimeDirectory), agentSocket(runtimeDirectory)]) await rm(path, { force: true });
   let record: RunRecord | null = null;
   undo.defer(() => clearRun(parts, machine, record === null ? null : { run: record }));
   await writeRunFile(runtimeDirectory, { launching: new Date().toISOString() });
   const display = command.needsDisplay
     ? await startDisplay({
-        command: (args) => parts.command(xvfbProgram, args),
+        command: (args) => parts.account.command(xvfbProgram, args),
         env: parts.env,
         logPath: paths.displayLog,
         authorityPath: paths.authority,
+        handOver: (path) => parts.account.handOver(path),
         signal: ctx.signal,
       })
     : null;
   if (display) undo.defer(() => terminate(display.process, { graceMs: 2000 }));
 
   const serviceLog = await fileSize(join(parts.env['VBOX_USER_HOME'] ?? '', 'VBoxSVC.log'));
-  const process = await spawnDetached(parts.command(command.program, command.args), {
+  const process = await spawnDetached(await parts.account.command(command.program, command.args), {
     logPath: paths.frontEndLog,
     env: { ...parts.env, ...display?.env, XDG_RUNTIME_DIR: paths.xdg },
   });

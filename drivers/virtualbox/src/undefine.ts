@@ -6,6 +6,7 @@ import { NakhodaError } from '@nakhoda/schema';
 
 import { clearRun } from './clear-run.ts';
 import { isAtRest } from './define.ts';
+import { adoptedRemains } from './foreign/adopted-remains.ts';
 import { readAdoption, removeAdoption } from './foreign/adoption-record.ts';
 import { restoreOwners } from './foreign/owned-tree.ts';
 import { self } from './foreign/take.ts';
@@ -69,8 +70,11 @@ export async function removeRemains(
   const { vmid, uuid, directory, runtimeDirectory } = spec;
   const readable = known === undefined || known.observed !== null;
   if ((await parts.machines.registeredFile(spec))?.uuid === uuid) {
+    // Before the machine is unregistered: whoever is interrupted finds it, and what is left of it, the next time.
+    const remains = spec.found && readable ? await adoptedRemains(machineFilePath(spec)) : null;
+    for (const path of remains ?? []) await rm(path, { force: true });
     // With its images: the differencing ones of snapshots are known to VirtualBox alone.
-    const args = ['unregistervm', uuid, ...(readable ? ['--delete'] : [])];
+    const args = ['unregistervm', uuid, ...(readable && remains === null ? ['--delete'] : [])];
     await parts.vbox.run(args, { lanes: [vmLane(vmid), mediaLane], timeoutMs: 120_000, ...(signal ? { signal } : {}) });
   }
   // What is left are images that were never attached, which VirtualBox would go on holding under their paths, those of

@@ -26,7 +26,7 @@ export const defaultCallTimeoutMs = 30_000;
 
 export interface VBoxManageOptions {
   /** The full command for a call of VBoxManage with these arguments. */
-  command(args: readonly string[]): readonly string[];
+  command(args: readonly string[]): readonly string[] | Promise<readonly string[]>;
   env: Record<string, string>;
   /** Replaced in tests. */
   run?: (argv: readonly string[], options: ExecOptions) => Promise<ExecResult>;
@@ -80,7 +80,7 @@ export class VBoxManage {
   async #runOnce(args: readonly string[], call: VBoxCall): Promise<ExecResult> {
     const timeoutMs = call.timeoutMs ?? this.#options.timeoutMs ?? defaultCallTimeoutMs;
     try {
-      return await (this.#options.run ?? exec)(this.#options.command(args), {
+      return await (this.#options.run ?? exec)(await this.#options.command(args), {
         timeoutMs,
         env: this.#options.env,
         okExitCodes: anyExitCode,

@@ -39,8 +39,9 @@ async function withMachine(t: TestContext): Promise<Driver | null> {
     t.skip('VirtualBox is not set up');
     return null;
   }
-  // VirtualBox takes 3 s for some calls after a front end was killed: it waits for that one's answer to an event.
-  const driver = host.makeDriver({ callTimeoutMs: 10_000 });
+  // VirtualBox takes 3 s for some calls after a front end was killed: it waits for that one's answer to an event. And one call
+  // in some 300, whichever, waits 10 s for a message (7.2.22).
+  const driver = host.makeDriver({ callTimeoutMs: 12_000 });
   t.after(async () => {
     await driver.stop(ctx, { vmid, mode: 'poweroff', timeoutSeconds: 30 });
     await driver.undefine(ctx, { vmid });
@@ -91,7 +92,7 @@ test(
     process.kill(service.pid, 'SIGSTOP');
     try {
       const other = await machineSpec({ folder: host.folder, vmid: 101, diskFormat: 'vdi', hardware, cdrom: null });
-      await assert.rejects(driver.define(ctx, { spec: other }), fails('hypervisor.timeout', /registervm did not answer within 10 s/));
+      await assert.rejects(driver.define(ctx, { spec: other }), fails('hypervisor.timeout', /registervm did not answer within 12 s/));
       await driver.stop(ctx, { vmid, mode: 'poweroff', timeoutSeconds: 30 });
       assert.deepEqual(
         (await frontEnds()).filter((line) => line.includes('VirtualBoxVM')),

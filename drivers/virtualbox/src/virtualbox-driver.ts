@@ -2,9 +2,10 @@ import { createHash } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 
 import type { Driver } from '@nakhoda/driver';
-import { runtimeArgv, virtualBoxPrograms } from '@nakhoda/host';
+import { virtualBoxPrograms } from '@nakhoda/host';
 import type { VirtualBoxRuntime } from '@nakhoda/host';
 
+import { Account, type AccountOptions } from './account.ts';
 import { capabilitiesOf } from './capabilities.ts';
 import { clearAbandonedClones, createClone, undefineClone } from './clone.ts';
 import { CloneJournal } from './clone-journal.ts';
@@ -41,6 +42,8 @@ export interface VirtualBoxDriverOptions {
    * They must exist. The same ones each time: VirtualBox's service sees those that it was first started with.
    */
   folders: readonly string[];
+  /** Gives VirtualBox an account of its own where the daemon is root; without it, VirtualBox runs as the daemon's user. */
+  account?: AccountOptions;
   /** From `findVirtualBoxRuntime`; null when VirtualBox is not set up, which `probe` then says. */
   runtime: VirtualBoxRuntime | null;
   /** A line for the daemon's log. */
@@ -63,10 +66,12 @@ export function createVirtualBoxDriver(options: VirtualBoxDriverOptions): Driver
   const folders = new AdoptedFolders(options.userHome, runtime);
   const consoles = new Consoles();
   const operations = new KeyedQueue();
-  const command = (program: string, args: readonly string[]): string[] =>
-    runtimeArgv(runtime ?? absent, { binds: [...options.folders, ...folders.present()] }, [program, ...args]);
+  const account = new Account({
+    ...{ userHome: options.userHome, runtime: runtime ?? absent, account: (runtime && options.account) ?? null, env },
+    ...{ binds: () => [...options.folders, ...folders.present()], adopted: () => folders.present() },
+  });
   const timeout = options.callTimeoutMs === undefined ? {} : { timeoutMs: options.callTimeoutMs };
-  const vbox = new VBoxManage({ command: (args) => command(`${virtualBoxPrograms}/VBoxManage`, args), env, ...timeout });
+  const vbox = new VBoxManage({ command: (args) => account.command(`${virtualBoxPrograms}/VBoxManage`, args), env, ...timeout });
   const observation = new Observation({
     userHome: options.userHome,
     machines,
@@ -85,10 +90,10 @@ export function createVirtualBoxDriver(options: VirtualBoxDriverOptions): Driver
     .then(() => clearAbandonedClones(parts))
     .catch((error: unknown) => options.log(`clearing up the clones of an earlier daemon: ${String(error)}`));
   const changed = (vmid: number): void => observation.poke(vmid);
-  const vnc = new VncServers({ vbox, settled, log: options.log });
+  const vnc = new VncServers({ vbox, settled, log: options.log, handOver: (path) => account.handOver(path) });
   const clones = new CloneJournal(options.userHome);
-  const shared = { vbox, machines, consoles, vnc, clones, operations, hostFacts, command, env, settled, changed, folders };
-  const parts: Parts = { ...shared, isolated: runtime?.kind === 'isolated', log: options.log };
+  const shared = { vbox, machines, consoles, vnc, clones, operations, hostFacts, account, env, settled, changed, folders };
+  const parts: Parts = { ...shared, isolated: runtime?.kind === 'isolated' || options.account !== undefined, log: options.log };
   void observation.begin();
 
   const oneAtATime = async (vmid: number, work: () => Promise<void>): Promise<void> => {

@@ -5,11 +5,10 @@ import { after, before, test, type TestContext } from 'node:test';
 
 import type { Driver, MachineSpec } from '@nakhoda/driver';
 import { isRequired, machineSpec, RfbViewer, testContext } from '@nakhoda/driver/contract';
-import { cacheFolder, exec, runtimeArgv, type TcpListener, tcpListenersOf, virtualBoxPrograms, waitFor } from '@nakhoda/host';
+import { type TcpListener, tcpListenersOf, waitFor } from '@nakhoda/host';
 
 import { hardwareSupport } from './hardware.ts';
 import { makeRealHost, processesOf, type RealHost } from './testing/real-host.ts';
-import { programEnvironment } from './virtualbox-driver.ts';
 
 // What VirtualBox's VNC server must never do. The VMs have nothing to boot from, so these cost seconds.
 const ctx = testContext();
@@ -72,9 +71,7 @@ async function untilOff(driver: Driver, vmid: number): Promise<void> {
 
 /** VBoxManage as somebody else on the host may call it. */
 async function manage(...args: string[]): Promise<void> {
-  assert.ok(host.runtime);
-  const argv = runtimeArgv(host.runtime, { binds: [host.folder, cacheFolder(process.env)] }, [`${virtualBoxPrograms}/VBoxManage`, ...args]);
-  await exec(argv, { timeoutMs: 30_000, env: programEnvironment(host.userHome) });
+  await host.vboxManage(args);
 }
 
 test(

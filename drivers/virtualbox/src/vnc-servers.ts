@@ -41,16 +41,18 @@ export class VncServers {
   readonly #vbox: VBoxManage;
   readonly #settled: Promise<void>;
   readonly #log: (line: string) => void;
+  readonly #handOver: (path: string) => Promise<void>;
   readonly #servers = new Map<number, Server>();
   /** Front ends that were looked at for a server that a former daemon left on. */
   readonly #noticed = new Map<number, ProcessRef>();
   readonly #turns = new KeyedQueue();
   #packChosen = false;
 
-  constructor(parts: { vbox: VBoxManage; settled: Promise<void>; log(line: string): void }) {
+  constructor(parts: { vbox: VBoxManage; settled: Promise<void>; log(line: string): void; handOver(path: string): Promise<void> }) {
     this.#vbox = parts.vbox;
     this.#settled = parts.settled;
     this.#log = parts.log;
+    this.#handOver = (path) => parts.handOver(path);
   }
 
   /** A viewer's own connection to the VM's screen. @throws NakhodaError `console.failed` naming the hop; `hypervisor.timeout` */
@@ -129,7 +131,7 @@ export class VncServers {
     const password = newPassword();
     const { secretArguments } = runPaths(machine.spec.runtimeDirectory);
     const property = ['controlvm', machine.uuid, 'vrdeproperty', `VNCPassword=${password}`];
-    await withSecretArguments(secretArguments, property, (args) => this.#vbox.run(args, call));
+    await withSecretArguments(secretArguments, property, (args) => this.#vbox.run(args, call), this.#handOver);
     await control('vrdeproperty', 'TCP/Address=127.0.0.1');
     let why = '';
     for (let left = tries; left > 0; left -= 1) {

@@ -54,3 +54,5 @@ export * from './isolation/isolation.ts';
 export * from './isolation/cgroup-limits.ts';
 export * from './isolation/cgroups.ts';
 export * from './isolation/systemd-unit.ts';
+export * from './isolation/account-plan.ts';
+export * from './isolation/account-facts.ts';

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, constants, openSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 
 import { NakhodaError } from '@nakhoda/schema';
@@ -71,7 +71,8 @@ export interface SpawnOptions {
 export function spawnDetached(argv: readonly string[], options: SpawnOptions): Promise<ProcessRef> {
   const [program, ...args] = argv;
   if (program === undefined) throw new TypeError('spawnDetached needs a program');
-  const log = openSync(options.logPath, 'a', 0o600);
+  // Never through a link: hypervisors may make files beside it.
+  const log = openSync(options.logPath, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
   try {
     const child = spawn(program, args, {
       detached: true,

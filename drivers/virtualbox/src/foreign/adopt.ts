@@ -78,7 +78,7 @@ export async function adopt(parts: Parts, ctx: DriverContext, spec: MachineSpec)
   const registered = await parts.machines.registeredFile(spec);
   const path = machineFilePath(spec);
   if (registered !== null && (registered.uuid !== spec.uuid || registered.file !== path)) throw existsOutside(spec);
-  await parts.folders.add(spec.vmid, spec.found.folders);
+  await parts.folders.add(spec.vmid, spec.found.folders, parts.account);
   if (registered === null) {
     const document = adoptDocument(await readFile(adoptionPaths(spec.directory).machine, 'utf8'), {
       name: machineName(spec.vmid),
@@ -90,10 +90,11 @@ export async function adopt(parts: Parts, ctx: DriverContext, spec: MachineSpec)
     if (document.gone.length > 0) ctx.log(`Rests until the VM is given back, for it reaches into the host: ${document.gone.join(', ')}.`);
     await mkdir(spec.runtimeDirectory, { recursive: true, mode: 0o700 });
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    await copyStore(record, machineStore(spec));
+    await copyStore(record, machineStore(spec), await parts.account.fileOwner());
     await writeFileAtomic(path, document.xml);
     await writeFileAtomic(join(adoptionPaths(spec.directory).folder, 'renamed.json'), JSON.stringify(document.renamed));
     await writeFileAtomic(specPath(spec.directory), JSON.stringify(spec, null, 2));
+    await parts.account.prepare(spec);
     await parts.vbox.run(['registervm', path], { lanes: [vmLane(spec.vmid)], signal: ctx.signal });
   }
   await alignNics(parts, ctx.signal, spec);

@@ -2,8 +2,9 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 
-import { exec, processArgv, processRef, type VirtualBoxRuntime, writeFileAtomic } from '@nakhoda/host';
+import { exec, lendToArgv, type PathPair, processArgv, processRef, type VirtualBoxRuntime, writeFileAtomic } from '@nakhoda/host';
 
+import type { Account } from '../account.ts';
 import { settingsOf } from './open-programs.ts';
 
 /**
@@ -29,16 +30,18 @@ export class AdoptedFolders {
   }
 
   /** Shows the folders from now on, also to the service that runs already. */
-  async add(vmid: number, folders: readonly string[]): Promise<void> {
+  async add(vmid: number, folders: readonly string[], account: Account): Promise<void> {
     this.#byVmid = { ...this.#byVmid, [vmid]: [...folders] };
     await this.#keep();
+    const state = await account.state();
+    if (state.kind === 'own') {
+      for (const pid of await this.#services()) await unlessEnded(pid, this.#lendTo(pid, account.adoptedPairs(folders, state.identity)));
+      return;
+    }
     if (this.#runtime?.kind !== 'isolated' || this.#runtime.root === null) return;
     const { root } = this.#runtime;
     for (const pid of await this.#services()) {
-      await this.#showTo(pid, folders, root).catch((error: unknown) => {
-        // One that has ended meanwhile is followed by one that sees them.
-        if (processRef(pid) !== null) throw error;
-      });
+      await unlessEnded(pid, this.#showTo(pid, folders, root));
     }
   }
 
@@ -52,11 +55,16 @@ export class AdoptedFolders {
     await writeFileAtomic(this.#path, JSON.stringify(this.#byVmid, null, 2));
   }
 
+  /** A service with an account of its own has a file system of its own, too. */
+  async #lendTo(pid: number, pairs: readonly PathPair[]): Promise<void> {
+    const places = await mountPlaces(pid);
+    const missing = pairs.filter(({ path }) => !places.includes(path));
+    if (missing.length > 0) await exec(lendToArgv(pid, missing), { timeoutMs: 10_000 });
+  }
+
   /** The service keeps the mounts of the program that started it, so they are added in its namespace. */
   async #showTo(pid: number, folders: readonly string[], root: string): Promise<void> {
-    const mounts = await readFile(`/proc/${pid}/mountinfo`, 'utf8').catch(() => '');
-    // Blanks and the like are written as octal numbers there.
-    const places = mounts.split('\n').map((line) => unescapeOctal(line.split(' ')[4] ?? ''));
+    const places = await mountPlaces(pid);
     const enter = [
       'nsenter',
       '--target',
@@ -82,6 +90,19 @@ export class AdoptedFolders {
     }
     return found;
   }
+}
+
+/** One that has ended meanwhile is followed by one that sees them. */
+async function unlessEnded(pid: number, work: Promise<void>): Promise<void> {
+  await work.catch((error: unknown) => {
+    if (processRef(pid) !== null) throw error;
+  });
+}
+
+async function mountPlaces(pid: number): Promise<string[]> {
+  const mounts = await readFile(`/proc/${pid}/mountinfo`, 'utf8').catch(() => '');
+  // Blanks and the like are written as octal numbers there.
+  return mounts.split('\n').map((line) => unescapeOctal(line.split(' ')[4] ?? ''));
 }
 
 function unescapeOctal(text: string): string {

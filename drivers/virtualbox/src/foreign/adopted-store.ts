@@ -21,21 +21,21 @@ export function machineStore(spec: MachineSpec): string {
   return join(dirname(file), `${basename(file, '.vbox')}.nvram`);
 }
 
-/** The user's store, which is the daemon's by now, as the machine's. */
-export async function copyStore({ store }: Pick<AdoptionRecord, 'store'>, target: string): Promise<void> {
+/** The user's store as the machine's. @param owner whose it is by now */
+export async function copyStore({ store }: Pick<AdoptionRecord, 'store'>, target: string, owner: { uid: number }): Promise<void> {
   if (store === undefined || !(await fileExists(store))) return;
-  const { content } = await readGuarded(store, { uid: self().uid, mostBytes: mostStoreBytes });
+  const { content } = await readGuarded(store, { uid: owner.uid, mostBytes: mostStoreBytes });
   await writeFileAtomic(target, content);
 }
 
-/** Keeps the store as the machine has it now for the user, before the machine's folder goes. Nothing where it has none. */
-export async function keepStore(file: string, present: string, target: string): Promise<void> {
+/** Keeps the store as the machine has it now for the user, before the machine's folder goes. Nothing where it has none. @param owner whose it is */
+export async function keepStore(file: string, present: string, target: string, owner: { uid: number }): Promise<void> {
   const details = machineDetails(present);
   await rm(target, { force: true });
   if (details === null || details === 'encrypted') return;
   const path = resolve(dirname(file), storePath(details, file));
   if (!(await fileExists(path))) return;
-  const { content } = await readGuarded(path, { uid: self().uid, mostBytes: mostStoreBytes });
+  const { content } = await readGuarded(path, { uid: owner.uid, mostBytes: mostStoreBytes });
   await writeFileAtomic(target, content);
 }
 

@@ -10,7 +10,7 @@ export function createForeign(parts: Parts, oneAtATime: (vmid: number, work: () 
   return {
     list: async (_ctx, { owner }) => (await survey(parts, owner)).map((machine) => machine.survey),
     keep: (_ctx, { owner, spec }) => asNotAdoptable(() => keep(parts, owner, spec)),
-    take: (ctx, { directory }) => take(ctx, directory),
+    take: async (_ctx, { directory }) => take(directory, await parts.account.fileOwner()),
     giveBack: (ctx, { directory }) => giveBack(ctx, directory),
     adopt: (ctx, { spec }) => oneAtATime(spec.vmid, () => adopt(parts, ctx, spec)),
     forget: (_ctx, { spec }) => oneAtATime(spec.vmid, () => forget(parts, spec)),

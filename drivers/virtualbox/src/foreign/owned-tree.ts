@@ -2,6 +2,8 @@ import { constants } from 'node:fs';
 import { type FileHandle, open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { isVmUid } from '@nakhoda/host';
+
 import { ForeignProblem, shown, withForeignFile } from './read-guarded.ts';
 
 /** One file or folder: which one it is, and whose. */
@@ -93,6 +95,19 @@ export async function seize(entries: readonly OwnedEntry[], root: string, self: 
 }
 
 /**
+ * Gives everything in one of our own folders to a user. Files with a second name are left alone, and where there is what cannot be
+ * in such a folder, the rest is.
+ */
+export async function giveTree(root: string, to: { uid: number; gid: number }): Promise<void> {
+  const give = walk(root, 'folders first', async ({ file, entry, links, folder }) => {
+    if (entry.uid !== to.uid && (folder || links === 1)) await file.chown(to.uid, to.gid);
+  });
+  await give.catch((error: unknown) => {
+    if (!(error instanceof ForeignProblem)) throw error;
+  });
+}
+
+/**
  * The reverse of `seize`. What came into the folder meanwhile, as ours, becomes the folder's owner's.
  * Gives what is not there any more, or is not what it was and so left alone.
  */
@@ -105,7 +120,7 @@ export async function restoreOwners(entries: readonly OwnedEntry[], root: string
     if (before) {
       await file.chown(before.uid, before.gid);
       await file.chmod(before.mode);
-    } else if (owner && entry.uid === self.uid && (folder || links === 1)) await file.chown(owner.uid, owner.gid);
+    } else if (owner && (entry.uid === self.uid || isVmUid(entry.uid)) && (folder || links === 1)) await file.chown(owner.uid, owner.gid);
     // One that was put there as the owner's, such as the settings file.
     else if (entry.uid !== owner?.uid) left.push(path);
   };

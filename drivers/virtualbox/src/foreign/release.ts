@@ -42,7 +42,7 @@ export async function release(parts: Parts, ctx: DriverContext, spec: MachineSpe
         `The VM has disks that are Nakhoda's: ${foreignDisks.join(', ')}.`,
         'Remove them first, and the snapshots that hold them.',
       );
-    await keepStore(machineFilePath(spec), present, paths.returnedStore);
+    await keepStore(machineFilePath(spec), present, paths.returnedStore, await parts.account.fileOwner());
     await writeFileAtomic(paths.returned, xml);
   }
   // Disks, snapshots and saved memory stay where they are.

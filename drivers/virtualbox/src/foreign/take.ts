@@ -36,8 +36,11 @@ export async function needClosed({ user, uid, settings }: Pick<AdoptionRecord, '
   );
 }
 
-/** See `ForeignFacet.take`. What was done already is left as it is. */
-export async function take(_ctx: DriverContext, directory: string): Promise<void> {
+/**
+ * See `ForeignFacet.take`. What was done already is left as it is.
+ * @param owner whose the VM's files are from now on
+ */
+export async function take(directory: string, owner: { uid: number; gid: number }): Promise<void> {
   const record = await readAdoption(directory);
   if (record === null) throw new Error('nothing was kept before the VM is taken');
   await asNotAdoptable(async () => {
@@ -48,8 +51,8 @@ export async function take(_ctx: DriverContext, directory: string): Promise<void
     if (cut !== null) await writeRegistry(record, cut.xml);
     // A service that was started meanwhile may have read the file as it was.
     await needClosed(record);
-    await seize(await present(record), record.folder, self());
-    await lookAgain(record, adoptionPaths(directory).machine);
+    await seize(await present(record), record.folder, owner);
+    await lookAgain(record, adoptionPaths(directory).machine, owner);
     if (await fileExists(record.file)) await rename(record.file, record.keptFile);
   });
 }
@@ -59,7 +62,7 @@ export async function take(_ctx: DriverContext, directory: string): Promise<void
  * have been changed since it was read, to name a file that is none of its user's.
  * @throws ForeignProblem
  */
-async function lookAgain({ file, entries }: AdoptionRecord, kept: string): Promise<void> {
+async function lookAgain({ file, entries }: AdoptionRecord, kept: string, owner: { uid: number }): Promise<void> {
   const writer = await openWriter(entries);
   if (writer !== null)
     throw new ForeignProblem(
@@ -69,7 +72,7 @@ async function lookAgain({ file, entries }: AdoptionRecord, kept: string): Promi
   if (details === null || details === 'encrypted') throw new Error('what was kept is no machine');
   // CDs stay their owners'.
   const disks = { ...details, media: details.media.filter(({ kind }) => kind === 'HardDisk') };
-  const [reason] = (await readMachineFiles(disks, file, { owner: self(), isolated: false })).reasons;
+  const [reason] = (await readMachineFiles(disks, file, { owner, isolated: false })).reasons;
   if (reason !== undefined) throw new ForeignProblem(`It has been changed while it was about to be adopted: ${reason}`);
 }
 

@@ -114,7 +114,8 @@ export class CloneBench {
 
   /** What each MiB of an image is filled with, as VirtualBox reads it, with all that it grows from. */
   async blocks(uuid: string): Promise<number[]> {
-    const path = join(this.host.folder, `${uuid}.raw`);
+    // Where its account may write.
+    const path = join(this.host.userHome, `${uuid}.raw`);
     await this.host.vboxManage(['clonemedium', uuid, path, '--format', 'RAW']);
     await this.host.vboxManage(['closemedium', 'disk', path]);
     const bytes = await readFile(path);

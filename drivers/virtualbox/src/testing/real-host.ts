@@ -3,11 +3,13 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 
 import type { Driver } from '@nakhoda/driver';
-import { cacheFolder, exec, findVirtualBoxRuntime, runtimeArgv, virtualBoxPrograms, waitFor } from '@nakhoda/host';
+import { cacheFolder, exec, findVirtualBoxRuntime, virtualBoxPrograms, waitFor } from '@nakhoda/host';
 import type { VirtualBoxRuntime } from '@nakhoda/host';
 
+import { Account } from '../account.ts';
 import type { HostFacts } from '../host-facts.ts';
 import { createVirtualBoxDriver, programEnvironment } from '../virtualbox-driver.ts';
+import { testAccount } from './test-account.ts';
 
 /** A data folder of a test's own, with the real VirtualBox. */
 export interface RealHost {
@@ -15,9 +17,9 @@ export interface RealHost {
   userHome: string;
   runtime: VirtualBoxRuntime | null;
   /** A fresh driver on the same data folder each time. */
-  makeDriver(options?: { callTimeoutMs?: number; log?: (line: string) => void; hostFacts?: () => HostFacts }): Driver;
-  /** The full command for a program of the run time, and the environment that it needs. */
-  command(program: string, args: readonly string[]): string[];
+  makeDriver(options?: { callTimeoutMs?: number; log?: (line: string) => void; hostFacts?: () => HostFacts; isolate?: boolean }): Driver;
+  /** As whom VirtualBox's programs run, and the full command for one. */
+  account: Account;
   programEnvironment(): Record<string, string>;
   /** Uses VirtualBox as somebody else would, behind the driver's back; gives standard output. */
   vboxManage(args: readonly string[]): Promise<string>;
@@ -32,18 +34,24 @@ export async function makeRealHost(): Promise<RealHost> {
   const cache = cacheFolder(process.env);
   await mkdir(cache, { recursive: true });
   const runtime = await findVirtualBoxRuntime(process.env);
-  const command: RealHost['command'] = (program, args) =>
-    runtimeArgv(runtime ?? { kind: 'system', root: null, version: '' }, { binds: [folder, cache] }, [program, ...args]);
+  const account = new Account({
+    ...{ userHome, runtime: runtime ?? { kind: 'system', root: null, version: '' }, account: testAccount(folder) },
+    ...{ binds: () => [folder, cache], adopted: () => [], env: programEnvironment(userHome) },
+  });
   return {
     folder,
     userHome,
     runtime,
-    makeDriver: (options = {}) =>
-      createVirtualBoxDriver({ userHome, folders: [folder, cache], runtime, log: (line) => console.log(`driver: ${line}`), ...options }),
-    command,
+    makeDriver: ({ isolate = true, ...options } = {}) =>
+      createVirtualBoxDriver({
+        ...{ userHome, folders: [folder, cache], runtime, ...(isolate ? { account: testAccount(folder) } : {}) },
+        log: (line) => console.log(`driver: ${line}`),
+        ...options,
+      }),
+    account,
     programEnvironment: () => programEnvironment(userHome),
     vboxManage: async (args) =>
-      (await exec(command(`${virtualBoxPrograms}/VBoxManage`, args), { env: programEnvironment(userHome) })).stdout,
+      (await exec(await account.command(`${virtualBoxPrograms}/VBoxManage`, args), { env: programEnvironment(userHome) })).stdout,
     async leftovers() {
       // It leaves 5 s after its last client.
       await waitFor(async () => (await processesOf(userHome)).length === 0, { timeoutMs: 20_000, pollMs: 200 });

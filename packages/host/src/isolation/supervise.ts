@@ -11,7 +11,7 @@ import { processRef, terminate } from '../process.ts';
 import type { LaunchPlan } from './launch-plan.ts';
 import { encodeLaunchPlan } from './launch-plan.ts';
 
-const supervisorProgram = fileURLToPath(new URL('./supervisor.pl', import.meta.url));
+export const supervisorProgram = fileURLToPath(new URL('./supervisor.pl', import.meta.url));
 /** It tells the process id before it sets anything up. */
 const pidTimeoutMs = 10_000;
 

@@ -7,12 +7,17 @@
 # pipe or socket, the program's process id is written to it. SIGTERM is passed on to the program; SIGKILL ends this process
 # alone, and the program goes on without it.
 #
+# In its second form it makes a program's view, changes the user, and becomes the program: nobody waits for its end
+# (account-plan.ts). In its third, it lends files to a program that has such a view.
+#
+#   supervisor.pl --become WORD…
+#   supervisor.pl --lend-to PID {SOURCE PATH}…
+#
 # Perl, because Node cannot make a mount namespace, and would take 40 MB for each VM; perl-base is on every Debian
 # and Ubuntu. Nothing but that package is used.
 #
 # Every VM's start waits for it, so that few modules are loaded: neither warnings nor constant nor Errno.
 use strict;
-use Config;
 BEGIN { $^W = 1 }
 
 # errno.h
@@ -20,8 +25,16 @@ my ($interrupted, $exists) = (4, 17);
 
 # asm/unistd.h
 my %numbers = (
-    x86_64  => { mount => 165, umount2 => 166, pivot_root => 155, unshare => 272, mknodat => 259, seccomp => 317 },
-    aarch64 => { mount => 40, umount2 => 39, pivot_root => 41, unshare => 97, mknodat => 33 },
+    x86_64 => {
+        mount => 165, umount2 => 166, pivot_root => 155, unshare => 272, mknodat => 259, seccomp => 317,
+        setgroups => 116, setresuid => 117, setresgid => 119, capset => 126, prctl => 157,
+        setns => 308, open_tree => 428, move_mount => 429,
+    },
+    aarch64 => {
+        mount => 40, umount2 => 39, pivot_root => 41, unshare => 97, mknodat => 33,
+        setgroups => 159, setresuid => 147, setresgid => 149, capset => 91, prctl => 167,
+        setns => 268, open_tree => 428, move_mount => 429,
+    },
 );
 # linux/mount.h, linux/sched.h, linux/fcntl.h, linux/stat.h
 sub RDONLY () { 1 }
@@ -32,6 +45,7 @@ sub REMOUNT () { 0x20 }
 sub BIND () { 0x1000 }
 sub REC () { 0x4000 }
 sub PRIVATE () { 0x40000 }
+sub SLAVE () { 0x80000 }
 sub CLONE_NEWNS () { 0x20000 }
 sub DETACH () { 2 }
 sub AT_FDCWD () { -100 }
@@ -39,11 +53,19 @@ sub CHARACTER_DEVICE () { 0020000 }
 
 sub fail { die "nakhoda supervisor: @_\n" }
 
+# As uname(2) calls it. To load what tells it takes 2 ms, so whoever knows it says it.
+my $machine;
+sub number {
+    $machine //= (eval('use Config; $Config{archname}') =~ /^([^-]+)/)[0];
+    return ($numbers{$machine} or fail("unknown machine $machine"))->{$_[0]};
+}
+
 sub kernel {
     my ($call, $what, @arguments) = @_;
-    my ($machine) = $Config{archname} =~ /^([^-]+)/;
-    my $number = ($numbers{$machine} or fail("unknown machine $machine"))->{$call};
-    syscall($number, @arguments) >= 0 or fail("$call $what: $!");
+    my $number = number($call);
+    my $result = syscall($number, @arguments);
+    $result >= 0 or fail("$call $what: $!");
+    return $result;
 }
 
 sub mount {
@@ -69,8 +91,9 @@ sub make_place {
 
 # The root becomes an empty file system in memory, and what was the root is at /host until close_view.
 sub open_view {
+    my ($propagation) = @_;
     kernel('unshare', 'mount namespace', CLONE_NEWNS);
-    mount('none', '/', '', REC | PRIVATE, '');
+    mount('none', '/', '', REC | $propagation, '');
     mount('tmpfs', '/tmp', 'tmpfs', NOSUID | NOEXEC, 'mode=755,size=1m');
     chdir '/tmp' or fail("/tmp: $!");
     mkdir 'host', 0700 or fail("host: $!");
@@ -79,10 +102,24 @@ sub open_view {
 }
 
 sub show {
-    my ($source, $path, $flags) = @_;
+    my ($source, $path, $flags, $depth) = @_;
     make_place($path, -d "/host$source");
-    mount("/host$source", $path, '', BIND, '');
+    mount("/host$source", $path, '', BIND | ($depth // 0), '');
     mount('none', $path, '', REMOUNT | BIND | NOSUID | NODEV | $flags, '');
+}
+
+# Of processes, those of the program's own user alone.
+sub show_processes {
+    my ($path) = @_;
+    make_folders($path);
+    mount('proc', $path, 'proc', NOSUID | NODEV | NOEXEC, 'hidepid=2');
+}
+
+# A folder in memory, that all users may use.
+sub show_temporary {
+    my ($path) = @_;
+    make_folders($path);
+    mount('tmpfs', $path, 'tmpfs', NOSUID | NODEV | NOEXEC, 'mode=1777,size=64m');
 }
 
 # A node of its own, so that neither group nor mode of the host's has to let the program in.
@@ -105,7 +142,7 @@ sub close_view {
 # by which that capability, or a namespace of its own, would give power over other processes. Without /proc there is no
 # other way. linux/seccomp.h, linux/bpf_common.h, asm/unistd_64.h; x86-64 only, other calling conventions end the program.
 sub guard {
-    $Config{archname} =~ /^x86_64-/ or fail('guard: unknown machine');
+    number('seccomp') or fail('guard: unknown machine');
     my ($load, $if_equal, $if_at_least, $if_any_bit, $return) = (0x20, 0x15, 0x35, 0x45, 0x06);
     my ($kill, $not_permitted, $no_such_call, $allow) = (0x80000000, 0x00050001, 0x00050026, 0x7fff0000);
     my @denied = (
@@ -130,6 +167,46 @@ sub guard {
     kernel('seccomp', 'filter', 1, 0, $descriptor);
 }
 
+# Another user and group, no further groups but those named, no capability, and no way back to any (`no_new_privs`, an
+# empty bounding set). As `hardened` the program is begun as a set-uid one of root's would be, without a capability: VirtualBox's
+# looks for that, and becomes the user before anything of the VM's is read. linux/prctl.h, linux/capability.h
+sub become {
+    my ($uid, $gid, $groups, $hardened) = @_;
+    my @groups = split /,/, $groups;
+    # PR_CAPBSET_READ says no to what the kernel does not know, and all after it.
+    for (my $bit = 0; syscall(number('prctl'), 23, $bit, 0, 0, 0) >= 0; $bit++) {
+        kernel('prctl', 'bounding set', 24, $bit, 0, 0, 0);
+    }
+    kernel('prctl', 'ambient set', 47, 4, 0, 0, 0);
+    kernel('setgroups', 'groups', scalar @groups, my $list = pack('L*', @groups));
+    kernel('setresgid', "group $gid", ($gid + 0) x 3);
+    kernel('setresuid', "user $uid", $uid + 0, ($hardened ? 0 : $uid + 0) x 2);
+    kernel('capset', 'capabilities', my $header = pack('LL', 0x20080522, 0), my $none = pack('L6', (0) x 6));
+    kernel('prctl', 'no_new_privs', 38, 1, 0, 0, 0);
+}
+
+# Lends further files and folders to a program that has a view already: ways into them are opened here, and hung up there.
+sub lend_to {
+    my ($pid, @pairs) = @_;
+    umask 0022;
+    my @ways;
+    while (my ($source, $path) = splice @pairs, 0, 2) {
+        # linux/mount.h: OPEN_TREE_CLONE, AT_RECURSIVE, OPEN_TREE_CLOEXEC
+        push @ways, [kernel('open_tree', $source, AT_FDCWD, "$source", 1 | 0x8000 | 02000000), $path, -d $source];
+    }
+    open my $namespace, '<', "/proc/$pid/ns/mnt" or fail("process $pid: $!");
+    kernel('setns', "process $pid", fileno $namespace, CLONE_NEWNS);
+    mount('none', '/', '', REMOUNT | BIND | NOSUID | NOEXEC, '');
+    for (@ways) {
+        my ($way, $path, $is_folder) = @$_;
+        make_place($path, $is_folder);
+        # MOVE_MOUNT_F_EMPTY_PATH
+        kernel('move_mount', $path, $way, my $from = '', AT_FDCWD, "$path", 4);
+        mount('none', $path, '', REMOUNT | BIND | NOSUID | NODEV, '');
+    }
+    mount('none', '/', '', REMOUNT | BIND | RDONLY | NOSUID | NOEXEC, '');
+}
+
 sub join_cgroup {
     open my $file, '>', "$_[0]/cgroup.procs" or fail("$_[0]: $!");
     (syswrite $file, "$$\n") or fail("$_[0]: $!");
@@ -137,19 +214,30 @@ sub join_cgroup {
 
 sub carry_out {
     my @plan = @_;
+    # Sockets and files that the program makes are for its user alone.
+    my $mask = 0177;
     umask 0022;
     while (defined(my $word = shift @plan)) {
         if ($word eq 'cgroup') { join_cgroup(shift @plan) }
-        elsif ($word eq 'view') { open_view() }
+        elsif ($word eq 'view') { open_view(PRIVATE) }
+        # What is mounted on the host later, below what is shown deep, is seen as well.
+        elsif ($word eq 'following-view') { open_view(SLAVE) }
+        elsif ($word eq 'show-deep') { show(splice(@plan, 0, 2), RDONLY, REC) }
+        elsif ($word eq 'lend-deep') { show(splice(@plan, 0, 2), 0, REC) }
+        elsif ($word eq 'processes') { show_processes(shift @plan) }
+        elsif ($word eq 'temporary') { show_temporary(shift @plan) }
+        elsif ($word eq 'become') { become(splice @plan, 0, 4) }
         elsif ($word eq 'show') { show(splice(@plan, 0, 2), RDONLY) }
         elsif ($word eq 'lend') { show(splice(@plan, 0, 2), 0) }
         elsif ($word eq 'link') { my ($target, $path) = splice @plan, 0, 2; symlink $target, $path or fail("$path: $!") }
         elsif ($word eq 'device') { make_device(splice @plan, 0, 3) }
         elsif ($word eq 'close') { close_view() }
         elsif ($word eq 'guard') { guard() }
+        elsif ($word eq 'machine') { $machine = shift @plan }
+        # For programs that make folders, too.
+        elsif ($word eq 'folders') { $mask = 0077 }
         elsif ($word eq 'run') {
-            # Sockets and files that the program makes are for its user alone.
-            umask 0177;
+            umask $mask;
             { local $^W = 0; exec { $plan[0] } @plan }
             fail("$plan[0]: $!");
         }
@@ -177,8 +265,14 @@ sub record {
     close $file and rename "$path.new", $path;
 }
 
-@ARGV == 1 or fail("usage: $0 PLAN");
 chdir '/' or fail("/: $!");
+if (@ARGV > 1) {
+    my $order = shift;
+    # The program itself, without anybody who waits for its end.
+    if ($order eq '--become') { carry_out(@ARGV) }
+    elsif ($order eq '--lend-to') { lend_to(@ARGV); exit }
+}
+@ARGV == 1 or fail("usage: $0 PLAN | $0 --become WORD... | $0 --lend-to PID {SOURCE PATH}...");
 umask 0077;
 my ($exit_path, @plan) = read_plan($ARGV[0]);
 $SIG{HUP} = $SIG{INT} = 'IGNORE';

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 
 import fc from 'fast-check';
 
-import { isVmUid, vmIdentity } from './vm-identity.ts';
+import { isVmUid, virtualBoxIdentity, vmIdentity } from './vm-identity.ts';
 
 const owner = fc.stringMatching(/^[a-z0-9]{8}$/);
 const vmid = fc.integer({ min: 100, max: 999_999_999 });
@@ -28,6 +28,18 @@ test('VMs of one daemon have identities of their own', () => {
       assert.equal(same, (one - other) % 2 ** 20 === 0);
     }),
   );
+});
+
+test("VirtualBox's identity is no VM's of the same daemon, with vmids below 1,048,576", () => {
+  fc.assert(
+    fc.property(owner, fc.integer({ min: 1, max: 2 ** 20 - 1 }), (owner, vmid) => {
+      const { uid, gid } = virtualBoxIdentity(owner);
+      assert.equal(uid, gid);
+      assert.ok(isVmUid(uid));
+      assert.notEqual(uid, vmIdentity({ owner, vmid }).uid);
+    }),
+  );
+  assert.equal(virtualBoxIdentity('test0001').uid, vmIdentity({ owner: 'test0001', vmid: 100 }).uid - 100);
 });
 
 test('an identity does not change from version to version: files on disk belong to it', () => {

@@ -37,3 +37,12 @@ export function vmIdentity(options: { owner: NetworkOwner; vmid: number }): VmId
   const id = firstUid + block * uidsPerOwner + (vmid % uidsPerOwner);
   return { uid: id, gid: id };
 }
+
+/**
+ * The identity of all VirtualBox programs of a daemon, which share one service, one registry and one list of media. No
+ * VM's, as long as vmids stay below 1,048,576. Pure.
+ * @throws RangeError for an owner that is none
+ */
+export function virtualBoxIdentity(owner: NetworkOwner): VmIdentity {
+  return vmIdentity({ owner, vmid: uidsPerOwner });
+}

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, renameSync, writeSync } from 'node:fs';
 
 /**
  * An append-only file that is renamed to `<path>.1` when it is full, so that two files' worth is kept at most.
@@ -37,7 +37,9 @@ export class SerialLog {
   }
 
   #open(): void {
-    this.#file = openSync(this.#path, 'a', 0o600);
+    // The hypervisor may make files in that folder, links too.
+    const flags = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW;
+    this.#file = openSync(this.#path, flags, 0o600);
     this.#size = fstatSync(this.#file).size;
   }
 

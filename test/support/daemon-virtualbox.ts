@@ -1,0 +1,33 @@
+import { join } from 'node:path';
+
+import { cacheFolder, exec, findVirtualBoxRuntime, networkOwner, tinyGuestFolder, virtualBoxPrograms } from '@nakhoda/host';
+
+import { Account } from '../../drivers/virtualbox/src/account.ts';
+import { AdoptedFolders } from '../../drivers/virtualbox/src/foreign/adopted-folders.ts';
+import { programEnvironment } from '../../drivers/virtualbox/src/virtualbox-driver.ts';
+
+/**
+ * VBoxManage on the VirtualBox of a daemon, as the daemon runs it: with the same account, and the same view. Gives standard output.
+ * @throws Error when VirtualBox is not set up
+ */
+export async function daemonVBoxManage(data: string): Promise<(args: readonly string[]) => Promise<string>> {
+  const userHome = join(data, 'virtualbox');
+  const runtime = await findVirtualBoxRuntime(process.env);
+  if (runtime === null) throw new Error('VirtualBox is not set up.');
+  const env = programEnvironment(userHome);
+  const folders = new AdoptedFolders(userHome, runtime);
+  const account = new Account({
+    ...{ userHome, runtime, env, adopted: () => folders.present() },
+    binds: () => [data, cacheFolder(process.env), ...folders.present()],
+    account: {
+      owner: networkOwner(data),
+      lend: [join(data, 'images'), join(data, 'run', 'vm')],
+      show: [join(data, 'iso'), tinyGuestFolder(process.env)],
+    },
+  });
+  await account.state();
+  return async (args) => {
+    const argv = await account.command(`${virtualBoxPrograms}/VBoxManage`, args);
+    return (await exec(argv, { env, timeoutMs: 300_000, maxOutputBytes: 64 * 1024 * 1024 })).stdout;
+  };
+}
