@@ -28,7 +28,7 @@ export async function forgetOrphans(parts: Parts, machine: KnownMachine): Promis
 }
 
 async function isInaccessible(parts: Parts, { vmid, uuid }: KnownMachine): Promise<boolean> {
-  const listed = await parts.vbox.run(['list', 'vms'], { lanes: [vmLane(vmid)] });
+  const listed = await parts.vbox.run(['list', 'vms'], { lanes: [vmLane(vmid)], asks: true });
   return listed.split('\n').some((line) => line.startsWith('"<inaccessible>"') && line.includes(uuid));
 }
 
