@@ -14,6 +14,7 @@ import { needExecution } from './host-facts.ts';
 import { machineName, specPath } from './machines.ts';
 import type { KnownMachine } from './machines.ts';
 import { attachmentArgs } from './nic-plan.ts';
+import { forgetOrphans } from './orphan-media.ts';
 import type { Parts } from './parts.ts';
 import { machineFilePath, register } from './register.ts';
 import type { LinkedDisks } from './register.ts';
@@ -107,6 +108,7 @@ export async function forgetMachine(parts: Parts, spec: MachineSpec): Promise<vo
 }
 
 async function redefine(parts: Parts, ctx: DriverContext, known: KnownMachine, spec: MachineSpec): Promise<void> {
+  await forgetOrphans(parts, known);
   if (known.observed?.savedState) {
     await redefineSaved(parts, ctx, known, spec);
     return;
