@@ -45,6 +45,7 @@ export async function define(parts: Parts, ctx: DriverContext, spec: MachineSpec
       hint: 'Stop the VM and try again.',
     });
   }
+  if (same && (await parts.defined.hold(spec))) return undefined;
   return redefine(parts, ctx, known, spec);
 }
 
@@ -81,6 +82,7 @@ async function defineNew(parts: Parts, ctx: DriverContext, spec: MachineSpec, li
       if (rest !== null) await parts.vbox.run(rest, { lanes: [vmLane(spec.vmid)], signal: ctx.signal });
       await applyStorage(parts, ctx.signal, spec, made);
       await alignSecureBoot(parts, ctx.signal, spec);
+      await parts.defined.note(spec);
     },
     async () => {
       await forgetMachine(parts, spec);
