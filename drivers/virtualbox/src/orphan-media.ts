@@ -64,11 +64,7 @@ async function orphansOfClone(parts: Parts, machine: KnownMachine): Promise<Know
  * grows from, so nothing in the clone's file tells them, but this does: they grow from an image in one of the clone's
  * drives. A disk's own image that is in no drive for now does not. Pure.
  */
-export function orphansBelow(
-  media: MediaTree,
-  clone: { vmid: number; folder: string },
-  states: readonly DiskState[],
-): KnownMedium[] {
+export function orphansBelow(media: MediaTree, clone: { vmid: number; folder: string }, states: readonly DiskState[]): KnownMedium[] {
   const inDrives = states.find(({ snapshot }) => snapshot === null)?.disks ?? [];
   const held = new Set(states.flatMap(({ disks }) => disks));
   const parents = new Set([...media.values()].map(({ parentUuid }) => parentUuid));
