@@ -13,7 +13,9 @@ export async function additionsFacts(parts: Parts, ctx: DriverContext, vmid: num
   const { uuid } = await parts.machines.need(vmid);
   try {
     const args = ['guestproperty', 'enumerate', uuid, '/VirtualBox/GuestInfo/*', '--no-flags', '--no-timestamp'];
-    const facts = readAdditionsFacts(await parts.vbox.run(args, { lanes: [vmLane(vmid)], timeoutMs: 5_000, signal: ctx.signal }));
+    const facts = readAdditionsFacts(
+      await parts.vbox.run(args, { lanes: [vmLane(vmid)], timeoutMs: 5_000, signal: ctx.signal, asks: true }),
+    );
     return facts === null ? null : { via: 'additions', ...facts };
   } catch (error) {
     ctx.signal.throwIfAborted();

@@ -14,6 +14,7 @@ import { needExecution } from './host-facts.ts';
 import { machineName, specPath } from './machines.ts';
 import type { KnownMachine } from './machines.ts';
 import { attachmentArgs } from './nic-plan.ts';
+import { forgetOrphans } from './orphan-media.ts';
 import type { Parts } from './parts.ts';
 import { machineFilePath, register } from './register.ts';
 import type { LinkedDisks } from './register.ts';
@@ -44,6 +45,7 @@ export async function define(parts: Parts, ctx: DriverContext, spec: MachineSpec
       hint: 'Stop the VM and try again.',
     });
   }
+  if (same && (await parts.defined.hold(spec))) return undefined;
   return redefine(parts, ctx, known, spec);
 }
 
@@ -80,6 +82,7 @@ async function defineNew(parts: Parts, ctx: DriverContext, spec: MachineSpec, li
       if (rest !== null) await parts.vbox.run(rest, { lanes: [vmLane(spec.vmid)], signal: ctx.signal });
       await applyStorage(parts, ctx.signal, spec, made);
       await alignSecureBoot(parts, ctx.signal, spec);
+      await parts.defined.note(spec);
     },
     async () => {
       await forgetMachine(parts, spec);
@@ -107,6 +110,7 @@ export async function forgetMachine(parts: Parts, spec: MachineSpec): Promise<vo
 }
 
 async function redefine(parts: Parts, ctx: DriverContext, known: KnownMachine, spec: MachineSpec): Promise<void> {
+  await forgetOrphans(parts, known);
   if (known.observed?.savedState) {
     await redefineSaved(parts, ctx, known, spec);
     return;

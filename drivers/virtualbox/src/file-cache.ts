@@ -50,7 +50,8 @@ async function readIfThere(path: string): Promise<string | null> {
   }
 }
 
-async function fileStamp(path: string): Promise<string | null> {
+/** What tells one state of a file from another; null when there is none. */
+export async function fileStamp(path: string): Promise<string | null> {
   try {
     const { ino, size, mtimeNs } = await stat(path, { bigint: true });
     return `${ino} ${size} ${mtimeNs}`;

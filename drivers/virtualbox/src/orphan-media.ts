@@ -4,7 +4,11 @@ import { basename, join } from 'node:path';
 import { writeFileAtomic } from '@nakhoda/host';
 import { toNakhodaError } from '@nakhoda/schema';
 
+import { saveTree } from './linked-tree.ts';
 import type { KnownMachine } from './machines.ts';
+import type { DiskState } from './machine-media.ts';
+import { isBelow } from './media-tree.ts';
+import type { KnownMedium, MediaTree } from './media-tree.ts';
 import type { Parts } from './parts.ts';
 import { mediaLane, vmLane } from './vboxmanage.ts';
 
@@ -16,19 +20,67 @@ import { mediaLane, vmLane } from './vboxmanage.ts';
  */
 export async function forgetOrphans(parts: Parts, machine: KnownMachine): Promise<void> {
   for (const { uuid, location } of machine.observed?.orphans ?? []) {
-    const path = join(machine.folder, location);
-    try {
+    await forget(parts, machine, join(machine.folder, location), async () => {
       if (await isInaccessible(parts, machine)) await takeOutOfFile(parts, machine, uuid);
-      else await parts.vbox.run(['closemedium', 'disk', uuid], { lanes: [vmLane(machine.vmid), mediaLane] });
-      parts.log(`VM ${machine.vmid}: an interrupted snapshot had left ${path}. VirtualBox has forgotten it; the file is kept with the VM.`);
-    } catch (error) {
-      parts.log(`VM ${machine.vmid}: an interrupted snapshot left ${path}, which VirtualBox keeps: ${toNakhodaError(error).message}`);
-    }
+      else await close(parts, machine, uuid);
+    });
+  }
+  for (const medium of await orphansOfClone(parts, machine)) {
+    await forget(parts, machine, medium.path, async () => {
+      await close(parts, machine, medium.uuid);
+      await saveTree(parts, medium.owner);
+      // Has VirtualBox look again at a VM that it could not read.
+      await isInaccessible(parts, machine);
+    });
   }
 }
 
+async function forget(parts: Parts, { vmid }: KnownMachine, path: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+    parts.log(`VM ${vmid}: an interrupted snapshot had left ${path}. VirtualBox has forgotten it; the file is kept with the VM.`);
+  } catch (error) {
+    parts.log(`VM ${vmid}: an interrupted snapshot left ${path}, which VirtualBox keeps: ${toNakhodaError(error).message}`);
+  }
+}
+
+async function close(parts: Parts, { vmid }: KnownMachine, uuid: string): Promise<void> {
+  await parts.vbox.run(['closemedium', 'disk', uuid], { lanes: [vmLane(vmid), mediaLane] });
+}
+
+async function orphansOfClone(parts: Parts, machine: KnownMachine): Promise<KnownMedium[]> {
+  const { vmid, folder, spec } = machine;
+  try {
+    const paths = spec.disks.map(({ path }) => path);
+    return orphansBelow(await parts.machines.mediaAround(vmid, paths), { vmid, folder }, (await parts.machines.mediaOf(machine)).states);
+  } catch (error) {
+    parts.log(`VM ${vmid}: looking for images of interrupted snapshots: ${toNakhodaError(error).message}`);
+    return [];
+  }
+}
+
+/**
+ * The images in a linked clone's folder that interrupted snapshots left. They are in the list of the VM that the tree
+ * grows from, so nothing in the clone's file tells them, but this does: they grow from an image in one of the clone's
+ * drives. A disk's own image that is in no drive for now does not. Pure.
+ */
+export function orphansBelow(media: MediaTree, clone: { vmid: number; folder: string }, states: readonly DiskState[]): KnownMedium[] {
+  const inDrives = states.find(({ snapshot }) => snapshot === null)?.disks ?? [];
+  const held = new Set(states.flatMap(({ disks }) => disks));
+  const parents = new Set([...media.values()].map(({ parentUuid }) => parentUuid));
+  return [...media.values()].filter(
+    ({ uuid, parentUuid, path, owner }) =>
+      owner.vmid !== clone.vmid &&
+      isBelow(path, clone.folder) &&
+      parentUuid !== null &&
+      inDrives.includes(parentUuid) &&
+      !held.has(uuid) &&
+      !parents.has(uuid),
+  );
+}
+
 async function isInaccessible(parts: Parts, { vmid, uuid }: KnownMachine): Promise<boolean> {
-  const listed = await parts.vbox.run(['list', 'vms'], { lanes: [vmLane(vmid)] });
+  const listed = await parts.vbox.run(['list', 'vms'], { lanes: [vmLane(vmid)], asks: true });
   return listed.split('\n').some((line) => line.startsWith('"<inaccessible>"') && line.includes(uuid));
 }
 

@@ -1,6 +1,7 @@
 import type { Account } from './account.ts';
 import type { CloneJournal } from './clone-journal.ts';
 import type { Consoles } from './consoles.ts';
+import type { DefinedFiles } from './defined-files.ts';
 import type { AdoptedFolders } from './foreign/adopted-folders.ts';
 import type { HostFacts } from './host-facts.ts';
 import type { KeyedQueue } from './keyed-queue.ts';
@@ -16,6 +17,8 @@ export interface Parts {
   vnc: VncServers;
   /** The clones that are being made. */
   clones: CloneJournal;
+  /** Machines that are still as they were made. */
+  defined: DefinedFiles;
   /** Folders of adopted VMs. */
   folders: AdoptedFolders;
   /** Its programs see a file system of their own, or may soon. */

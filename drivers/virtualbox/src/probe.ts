@@ -9,7 +9,7 @@ export async function probe(parts: Parts, ctx: DriverContext): Promise<ProbeResu
   const judged = judgeHost(parts.hostFacts());
   if (!judged.usable) return judged;
   try {
-    const output = await parts.vbox.run(['--version'], { lanes: [], timeoutMs: 10_000, signal: ctx.signal });
+    const output = await parts.vbox.run(['--version'], { lanes: [], timeoutMs: 10_000, signal: ctx.signal, asks: true });
     const state = await parts.account.state();
     // Debian's VBoxManage prints warnings before it.
     const version = output.trim().split('\n').at(-1) ?? judged.version;

@@ -76,7 +76,7 @@ async function needReadable(cdrom: string | null): Promise<void> {
 async function launch(parts: Parts, ctx: DriverContext, machine: KnownMachine): Promise<void> {
   const { runtimeDirectory } = machine.spec;
   const paths = runPaths(runtimeDirectory);
-  const execution = await prepare(parts, ctx, machine);
+  const execution = needExecution(parts.hostFacts());
   const command = frontEndCommand(machine.uuid, execution.mode);
 
   await using undo = new AsyncDisposableStack();
@@ -86,8 +86,8 @@ async function launch(parts: Parts, ctx: DriverContext, machine: KnownMachine): 
   let record: RunRecord | null = null;
   undo.defer(() => clearRun(parts, machine, record === null ? null : { run: record }));
   await writeRunFile(runtimeDirectory, { launching: new Date().toISOString() });
-  const display = command.needsDisplay
-    ? await startDisplay({
+  const coming = command.needsDisplay
+    ? startDisplay({
         command: (args) => parts.account.command(xvfbProgram, args),
         env: parts.env,
         logPath: paths.displayLog,
@@ -96,7 +96,11 @@ async function launch(parts: Parts, ctx: DriverContext, machine: KnownMachine): 
         signal: ctx.signal,
       })
     : null;
+  // Neither needs the other, and each takes some 60 ms.
+  const [shown, prepared] = await Promise.allSettled([coming, prepare(parts, ctx, machine, execution)]);
+  const display = shown.status === 'fulfilled' ? shown.value : null;
   if (display) undo.defer(() => terminate(display.process, { graceMs: 2000 }));
+  for (const part of [prepared, shown]) if (part.status === 'rejected') throw part.reason;
 
   const serviceLog = await fileSize(join(parts.env['VBOX_USER_HOME'] ?? '', 'VBoxSVC.log'));
   const process = await spawnDetached(await parts.account.command(command.program, command.args), {
@@ -121,8 +125,7 @@ async function launch(parts: Parts, ctx: DriverContext, machine: KnownMachine): 
 }
 
 /** Settings of the machine that hang on the host of today, not on the VM. */
-async function prepare(parts: Parts, ctx: DriverContext, machine: KnownMachine): Promise<Execution> {
-  const execution = needExecution(parts.hostFacts());
+async function prepare(parts: Parts, ctx: DriverContext, machine: KnownMachine, execution: Execution): Promise<void> {
   const globalSteps = globalSettingSteps(await parts.machines.globalExtraData());
   for (const step of globalSteps) await parts.vbox.run(step, { lanes: [mediaLane], signal: ctx.signal });
   const wanted = { ...modeExtraData(execution.mode), ...flushExtraData(machine.spec) };
@@ -130,12 +133,11 @@ async function prepare(parts: Parts, ctx: DriverContext, machine: KnownMachine):
     await parts.vbox.run(step, { lanes: [vmLane(machine.vmid)], signal: ctx.signal });
   }
   await alignPorts(parts, ctx.signal, machine);
-  await alignNics(parts, ctx.signal, machine.spec);
+  if (!(await parts.defined.hold(machine.spec))) await alignNics(parts, ctx.signal, machine.spec);
   // Left on by a run that ended with a viewer, or by a snapshot of one. With it VirtualBox would listen for everybody.
   if (machine.observed?.remoteDisplay === true) {
     await parts.vbox.run(['modifyvm', machine.uuid, '--vrde', 'off'], { lanes: [vmLane(machine.vmid)], signal: ctx.signal });
   }
-  return execution;
 }
 
 /**

@@ -46,6 +46,18 @@ test('a call gets exactly its arguments, the environment and a time limit', asyn
   ]);
 });
 
+test('a call that was ended after its work is done, unless its answer was lost', async () => {
+  const cut: ExecResult = { exitCode: 0, stdout: '', stderr: '', cutOff: true };
+  const order = scripted([cut]);
+  assert.equal(await order.vbox.run(['registervm', 'f'], { lanes: [] }), '');
+  assert.equal(order.calls.length, 1);
+  const question = scripted([cut, cut]);
+  assert.equal(await question.vbox.run(['list', 'vms'], { lanes: [], asks: true }), 'done');
+  assert.equal(question.calls.length, 3);
+  const refused = scripted([{ ...cut, stderr: 'VBoxManage: error: No such machine\n' }]);
+  await assert.rejects(refused.vbox.run(['startvm', 'u'], { lanes: [] }), failsWith('hypervisor.failed', /No such machine/));
+});
+
 test('"not now" is answered by further tries', async () => {
   const { vbox, calls } = scripted([
     { exitCode: 1, stdout: '', stderr: locked },

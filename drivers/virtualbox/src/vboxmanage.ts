@@ -5,6 +5,7 @@ import type { ExecOptions, ExecResult } from '@nakhoda/host';
 import { NakhodaError } from '@nakhoda/schema';
 
 import { KeyedQueue } from './keyed-queue.ts';
+import { isLeaving, threadNames } from './leaving-client.ts';
 import { findComplaint, isLockComplaint } from './vboxmanage-output.ts';
 import type { VBoxComplaint } from './vboxmanage-output.ts';
 
@@ -44,6 +45,8 @@ export interface VBoxCall {
   /** Milliseconds for one try, after which VBoxManage is killed. */
   timeoutMs?: number;
   signal?: AbortSignal;
+  /** True when it is a question: one whose answer is lost is put again. */
+  asks?: boolean;
 }
 
 /** VirtualBox's command line as a function: one call at a time per VM, with a time limit and another try where that helps. */
@@ -56,7 +59,8 @@ export class VBoxManage {
   }
 
   /**
-   * Runs `VBoxManage args…` and gives its standard output.
+   * Runs `VBoxManage args…` and gives its standard output. One that has done its work and does not end is ended
+   * (see `isLeaving`); as it prints its answer last, only that of a call that `asks` is sure to be whole.
    * @throws NakhodaError `hypervisor.timeout`; `hypervisor.failed` with VirtualBox's own words, and the result's
    * name in `details.result`.
    */
@@ -70,7 +74,8 @@ export class VBoxManage {
     for (;;) {
       const output = await this.#runOnce(args, call);
       const complaint = findComplaint(output);
-      if (complaint === null) return output.stdout;
+      if (complaint === null && !(call.asks && output.cutOff)) return output.stdout;
+      if (complaint === null) continue;
       if (!isLockComplaint(complaint) || performance.now() + pauseMs > deadline) throw failed(args, complaint);
       await delay(pauseMs, undefined, call.signal ? { signal: call.signal } : {});
       pauseMs = Math.min(pauseMs * 2, 2000);
@@ -84,6 +89,7 @@ export class VBoxManage {
         timeoutMs,
         env: this.#options.env,
         okExitCodes: anyExitCode,
+        isDone: (pid) => isLeaving(threadNames(pid)),
         ...(call.signal ? { signal: call.signal } : {}),
       });
     } catch (error) {

@@ -11,6 +11,7 @@ import { clearAbandonedClones, createClone, undefineClone } from './clone.ts';
 import { CloneJournal } from './clone-journal.ts';
 import { Consoles } from './consoles.ts';
 import { define, deleteImage } from './define.ts';
+import { DefinedFiles } from './defined-files.ts';
 import { AdoptedFolders } from './foreign/adopted-folders.ts';
 import { createForeign } from './foreign/foreign-facet.ts';
 import { createGuest, createSerial } from './guest.ts';
@@ -93,7 +94,12 @@ export function createVirtualBoxDriver(options: VirtualBoxDriverOptions): Driver
   const vnc = new VncServers({ vbox, settled, log: options.log, handOver: (path) => account.handOver(path) });
   const clones = new CloneJournal(options.userHome);
   const shared = { vbox, machines, consoles, vnc, clones, operations, hostFacts, account, env, settled, changed, folders };
-  const parts: Parts = { ...shared, isolated: runtime?.kind === 'isolated' || options.account !== undefined, log: options.log };
+  const parts: Parts = {
+    ...shared,
+    defined: new DefinedFiles(),
+    isolated: runtime?.kind === 'isolated' || options.account !== undefined,
+    log: options.log,
+  };
   void observation.begin();
 
   const oneAtATime = async (vmid: number, work: () => Promise<void>): Promise<void> => {

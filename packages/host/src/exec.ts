@@ -17,13 +17,23 @@ export interface ExecOptions {
   maxOutputBytes?: number;
   /** Called with each piece of standard output as it comes; it is kept as well. */
   onStdout?: (text: string) => void;
+  /**
+   * Asked every 100 ms whether the program has done all its work and only fails to end. Where it says so twice running,
+   * the program is ended, and what it printed so far is the result, with exit code 0 and `cutOff`.
+   */
+  isDone?: (pid: number) => boolean;
 }
 
 export interface ExecResult {
   exitCode: number;
   stdout: string;
   stderr: string;
+  /** True when the program was ended because `isDone` said so: what it had not printed yet is lost. */
+  cutOff?: boolean;
 }
+
+/** Milliseconds between two questions of `isDone`. */
+const askEveryMs = 100;
 
 /**
  * Runs a program to its end. argv[0] is looked up in PATH; there is no shell anywhere.
@@ -68,12 +78,24 @@ export function exec(argv: readonly [string, ...string[]] | readonly string[], o
     }
     const { onStdout } = options;
     if (onStdout) child.stdout.on('data', (chunk: Buffer) => onStdout(chunk.toString('latin1')));
+    let cutOff = false;
+    const { isDone } = options;
+    let saidDone = false;
+    const asking =
+      isDone &&
+      setInterval(() => {
+        const done = child.pid !== undefined && isDone(child.pid);
+        if (done && saidDone) cutOff = child.kill('SIGKILL');
+        saidDone = done;
+      }, askEveryMs);
+    child.once('exit', () => clearInterval(asking));
     // EPIPE: the program ended without reading its input, which its exit code tells better.
     child.stdin.on('error', () => undefined);
     child.stdin.end(options.input ?? '');
 
     const finish = (error: Error | undefined, result?: ExecResult): void => {
       clearTimeout(timer);
+      clearInterval(asking);
       options.signal?.removeEventListener('abort', onAbort);
       if (error) reject(error);
       else if (result) resolve(result);
@@ -85,6 +107,7 @@ export function exec(argv: readonly [string, ...string[]] | readonly string[], o
       const stdout = Buffer.concat(output.stdout).toString('utf8');
       const stderr = Buffer.concat(output.stderr).toString('utf8');
       if (failure) finish(failure);
+      else if (cutOff && code === null) finish(undefined, { exitCode: 0, stdout, stderr, cutOff });
       else if (code !== null && okExitCodes.includes(code)) finish(undefined, { exitCode: code, stdout, stderr });
       else
         finish(failedError(program, args, code === null ? `was ended by ${signalName}` : `ended with exit code ${code}`, stderr || stdout));
