@@ -7,7 +7,7 @@ import { SwitchField, TextField } from './fields.tsx';
 
 export function StartField() {
   const { t } = useLingui();
-  return <SwitchField name="start" label={t`Start it when it is made`} />;
+  return <SwitchField name="start" />;
 }
 
 /** What happens by itself: at the first start inside the guest (cloud-init), and at the host's. */
@@ -19,13 +19,13 @@ export function AutomationStep() {
   return (
     <>
       <StartField />
-      <SwitchField name="autostart" label={t`Start it with the host`} />
-      <SwitchField name="protection" label={t`Protect it from being destroyed`} />
+      <SwitchField name="autostart" />
+      <SwitchField name="protection" />
       <div className="nk-create__pair">
-        <TextField name="tags" label={t`Tags`} help={t`Lower case, with commas between.`} />
-        <TextField name="folder" label={t`Folder`} help={t`With "/" between: lab/week 3.`} />
+        <TextField name="tags" help={t`Lower case, with commas between.`} />
+        <TextField name="folder" help={t`With "/" between: lab/week 3.`} />
       </div>
-      <TextField name="notes" label={t`Notes`} rows={2} />
+      <TextField name="notes" rows={2} />
       <FormFieldGroup
         header={
           <FormFieldGroupHeader
@@ -34,25 +34,25 @@ export function AutomationStep() {
           />
         }
       >
-        <SwitchField name="ciDrive" label={t`With a cloud-init drive`} />
+        <SwitchField name="ciDrive" />
         {cloudInit && (
           <>
             <div className="nk-create__pair">
-              <TextField name="ciUser" label={t`User`} help={t`Empty for the image's own.`} isDisabled={wholeUserData} />
+              <TextField name="ciUser" help={t`Empty for the image's own.`} isDisabled={wholeUserData} />
               <TextField
                 name="ciPassword"
-                label={t`Password`}
+
                 type="password"
                 autoComplete="new-password"
                 isDisabled={wholeUserData}
                 help={t`Only a hash of it is kept. The draft does not keep it: after a reload it has to be typed again.`}
               />
-              <TextField name="ciHostname" label={t`Host name`} help={t`Empty for the VM's name.`} />
-              <TextField name="ciDns" label={t`Name servers`} help={t`IP addresses with commas between.`} />
+              <TextField name="ciHostname" help={t`Empty for the VM's name.`} />
+              <TextField name="ciDns" help={t`IP addresses with commas between.`} />
             </div>
             <TextField
               name="ciSshKeys"
-              label={t`SSH keys`}
+
               rows={3}
               isDisabled={wholeUserData}
               help={t`Public keys that may log in, one a line.`}
@@ -61,15 +61,15 @@ export function AutomationStep() {
             <div className="nk-create__pair">
               <TextField
                 name="ciNetwork"
-                label={t`Addresses`}
+
                 isDisabled={network === ''}
                 help={network === '' ? t`The VM has no network.` : t`Empty for DHCP; else for example net0=10.77.0.5/24 via 10.77.0.1`}
               />
-              <TextField name="ciPackages" label={t`Packages`} isDisabled={wholeUserData} help={t`With commas between.`} />
+              <TextField name="ciPackages" isDisabled={wholeUserData} help={t`With commas between.`} />
             </div>
             <TextField
               name="ciUserData"
-              label={t`User data`}
+
               rows={3}
               help={t`A whole document in place of user, keys, password and packages. The draft does not keep it, since it may hold secrets.`}
             />

@@ -38,6 +38,13 @@ test('lists, quotes, dashes and secrets', () => {
   );
 });
 
+test('a long command has a line for each flag', () => {
+  assert.equal(
+    cliCommand('vm.create', { body: { name: 'a', hypervisor: 'qemu', start: true } }, { lines: true }),
+    './nakhoda vm create a \\\n  --hypervisor qemu \\\n  --start',
+  );
+});
+
 test('the API call hides what is secret', () => {
   const { line, body } = apiCall('vm.create', { body: { name: 'a', ciPassword: 'secret' } }, { secrets: { ciPassword: 'PASSWORD' } });
   assert.equal(line, 'POST /api/v1/vms');

@@ -12,13 +12,15 @@ export function shellWord(text: string): string {
 export interface CliCommandOptions {
   /** Fields that are not shown: the variable of the shell that stands for each. */
   readonly secrets?: Readonly<Record<string, string>>;
+  /** Every flag on a line of its own, as a shell reads it too. */
+  readonly lines?: boolean;
 }
 
 /**
  * The command line that makes a request, from the endpoint table's own words and flags. Pure. Fields that are undefined are left
  * out, and so is a switch that is off: the table offers it where off is what there is by default.
  */
-export function cliCommand(id: EndpointId, parts: RequestParts, { secrets = {} }: CliCommandOptions = {}): string {
+export function cliCommand(id: EndpointId, parts: RequestParts, { secrets = {}, lines = false }: CliCommandOptions = {}): string {
   const { cli, method } = pageEndpoints[id];
   if (cli === undefined) throw new Error(`${id} has no command`);
   const fields: Readonly<Record<string, unknown>> = { ...parts.params, ...parts.query, ...parts.body };
@@ -39,7 +41,7 @@ export function cliCommand(id: EndpointId, parts: RequestParts, { secrets = {} }
     const joint = textOf(value).startsWith('-') ? '=' : ' ';
     return [`${flag}${joint}${wordOf(name, value)}`];
   });
-  return ['./nakhoda', ...cli.words, ...places, ...flags].join(' ');
+  return [['./nakhoda', ...cli.words, ...places].join(' '), ...flags].join(lines ? ' \\\n  ' : ' ');
 }
 
 function textOf(value: unknown): string {

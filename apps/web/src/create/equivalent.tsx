@@ -1,5 +1,6 @@
 import { useLingui } from '@lingui/react/macro';
-import { ClipboardCopy, ClipboardCopyVariant } from '@patternfly/react-core';
+import { ClipboardCopyButton, CodeBlock, CodeBlockAction, CodeBlockCode } from '@patternfly/react-core';
+import { useState } from 'react';
 import { useWatch } from 'react-hook-form';
 
 import { apiCall, cliCommand } from './cli-command.ts';
@@ -17,23 +18,39 @@ export function Equivalent() {
   return (
     <section className="nk-create__equivalent" aria-label={t`The same order elsewhere`}>
       <h3>{t`On the command line`}</h3>
-      <ClipboardCopy
-        isReadOnly
-        isCode
-        variant={ClipboardCopyVariant.inlineCompact}
-        className="nk-create__cli"
-        hoverTip={t`Copy`}
-        clickTip={t`Copied`}
-      >
-        {cliCommand('vm.create', { body }, { secrets })}
-      </ClipboardCopy>
+      <Copyable id="cli" text={cliCommand('vm.create', { body }, { secrets, lines: true })} />
       {body['ciPassword'] !== undefined && (
         <p className="nk-subtle">{t`Put the password into the variable PASSWORD first; it is not shown here.`}</p>
       )}
       <h3>{t`In the API`}</h3>
-      <pre className="nk-create__api" tabIndex={0} aria-label={t`In the API`}>
-        {`${call.line}\n\n${call.body}`}
-      </pre>
+      <Copyable id="api" text={`${call.line}\n\n${call.body}`} />
     </section>
+  );
+}
+
+function Copyable({ id, text }: { id: string; text: string }) {
+  const { t } = useLingui();
+  const [copied, setCopied] = useState(false);
+  return (
+    <CodeBlock
+      actions={
+        <CodeBlockAction>
+          <ClipboardCopyButton
+            id={`new-copy-${id}`}
+            textId={`new-text-${id}`}
+            aria-label={t`Copy`}
+            variant="plain"
+            onClick={() => void navigator.clipboard.writeText(text).then(() => setCopied(true))}
+            onTooltipHidden={() => setCopied(false)}
+          >
+            {copied ? t`Copied` : t`Copy`}
+          </ClipboardCopyButton>
+        </CodeBlockAction>
+      }
+    >
+      <CodeBlockCode id={`new-text-${id}`} className="nk-create__code">
+        {text}
+      </CodeBlockCode>
+    </CodeBlock>
   );
 }

@@ -5,6 +5,7 @@ import { useWatch } from 'react-hook-form';
 import { StartField } from './automation-step.tsx';
 import { bodyOf, type Draft } from './draft.ts';
 import { Equivalent } from './equivalent.tsx';
+import { useFieldNames } from './field-names.ts';
 import { NumberField, useChosenHypervisor } from './fields.tsx';
 import { HypervisorChoice } from './hypervisor-choice.tsx';
 import { CapacityHint } from './review-step.tsx';
@@ -17,7 +18,10 @@ const asked = ['name', 'hypervisor', 'cores', 'memoryMiB', 'diskGiB', 'cdrom', '
 export function ExpressForm({ busy, onCreate }: { busy: boolean; onCreate: () => void }) {
   const { t } = useLingui();
   const draft = useWatch<Draft>() as Draft;
-  const others = Object.keys(bodyOf(draft, useChosenHypervisor())).filter((field) => !asked.includes(field));
+  const names: Readonly<Record<string, string>> = useFieldNames();
+  const others = Object.keys(bodyOf(draft, useChosenHypervisor()))
+    .filter((field) => !asked.includes(field))
+    .map((field) => names[field] ?? field);
   return (
     <Form
       className="nk-create__express"
@@ -31,9 +35,9 @@ export function ExpressForm({ busy, onCreate }: { busy: boolean; onCreate: () =>
       <NameField />
       <HypervisorChoice />
       <div className="nk-create__pair">
-        <NumberField name="cores" label={t`Cores`} required />
-        <NumberField name="memoryMiB" label={t`Memory (MiB)`} required />
-        <NumberField name="diskGiB" label={t`Disk (GiB)`} required />
+        <NumberField name="cores" required />
+        <NumberField name="memoryMiB" required />
+        <NumberField name="diskGiB" required />
       </div>
       <OsStep />
       <NetworkField />

@@ -5,6 +5,7 @@ import { Controller, useFormContext, useWatch, type ControllerFieldState, type C
 import { useHypervisors } from '../data/resources.ts';
 import { FieldHelp } from '../parts/field-help.tsx';
 import type { Draft } from './draft.ts';
+import { useFieldNames } from './field-names.ts';
 import { choicesOf, offerOf, type ListField } from './offers.ts';
 
 type NamesOf<Value> = { [Name in keyof Draft]: Draft[Name] extends Value ? Name : never }[keyof Draft];
@@ -19,7 +20,6 @@ export function useChosenHypervisor() {
 }
 
 interface Common {
-  readonly label: string;
   readonly help?: string | undefined;
   readonly required?: boolean;
 }
@@ -43,7 +43,6 @@ interface Shown<Name extends keyof Draft> {
 
 export function TextField({
   name,
-  label,
   help,
   required = false,
   rows,
@@ -57,6 +56,7 @@ export function TextField({
   readonly isDisabled?: boolean;
 }) {
   const { control } = useFormContext<Draft>();
+  const label = useFieldNames()[name];
   const { isDisabled, ...more } = input;
   const show = ({ field, fieldState: { error } }: Shown<NamesOf<string>>) => {
     const common = {
@@ -82,8 +82,9 @@ export function TextField({
 }
 
 /** A whole number, or nothing. Off with the hypervisor's own reason where it has no choice of it. */
-export function NumberField({ name, label, help, required = false }: Common & { readonly name: NamesOf<number | null> }) {
+export function NumberField({ name, help, required = false }: Common & { readonly name: NamesOf<number | null> }) {
   const { control } = useFormContext<Draft>();
+  const label = useFieldNames()[name];
   const { off, reason } = useOffer(name);
   const shownHelp = reason ?? help;
   const show = ({ field, fieldState: { error } }: Shown<NamesOf<number | null>>) => (
@@ -110,9 +111,10 @@ export function NumberField({ name, label, help, required = false }: Common & { 
 }
 
 /** A choice of what the hypervisor has; what else the API knows is in the list, off. */
-export function ChoiceField({ name, label, help }: Common & { readonly name: ListField }) {
+export function ChoiceField({ name, help }: Common & { readonly name: ListField }) {
   const { t } = useLingui();
   const { control } = useFormContext<Draft>();
+  const label = useFieldNames()[name];
   const hypervisor = useChosenHypervisor();
   const { off, reason } = useOffer(name);
   const choices = choicesOf(hypervisor, name);
@@ -150,11 +152,11 @@ export function ChoiceField({ name, label, help }: Common & { readonly name: Lis
 /** Yes or no. `reasonOff` is one of the form's own, beside the hypervisor's. */
 export function SwitchField({
   name,
-  label,
   help,
   reasonOff,
 }: Common & { readonly name: NamesOf<boolean>; readonly reasonOff?: string | undefined }) {
   const { control } = useFormContext<Draft>();
+  const label = useFieldNames()[name];
   const { off, reason } = useOffer(name);
   const why = reason ?? reasonOff;
   const show = ({ field, fieldState: { error } }: Shown<NamesOf<boolean>>) => (

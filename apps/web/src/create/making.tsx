@@ -33,7 +33,7 @@ export function Making({ taskId, onMade, onBack }: MakingProps) {
           actionLinks={<Button onClick={onBack}>{t`Back to the draft`}</Button>}
         />
       )}
-      <TaskDetails id={taskId} onClose={onBack} />
+      <TaskDetails id={taskId} />
     </>
   );
 }

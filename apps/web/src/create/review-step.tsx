@@ -1,4 +1,5 @@
 import { useLingui } from '@lingui/react/macro';
+import type { HypervisorId } from '@nakhoda/schema';
 import {
   Alert,
   Button,
@@ -13,9 +14,11 @@ import { useFormContext, useWatch } from 'react-hook-form';
 
 import { gibibytes, mebibytes } from '../data/format.ts';
 import { useVms } from '../data/resources.ts';
+import { hypervisorTitles } from '../parts/vm-mark.tsx';
 import { capacityOf } from './capacity.ts';
 import { bodyOf, type Draft } from './draft.ts';
 import { Equivalent } from './equivalent.tsx';
+import { useFieldNames } from './field-names.ts';
 import { useChosenHypervisor } from './fields.tsx';
 import { stepFields, stepIds, stepOf, type StepId } from './places.ts';
 import { storageQuery } from './storage-query.ts';
@@ -27,6 +30,8 @@ export function ReviewStep() {
   const { goToStepById } = useWizardContext();
   const { formState } = useFormContext<Draft>();
   const names = useStepNames();
+  const fieldNames: Readonly<Record<string, string>> = useFieldNames();
+  const fieldName = (field: string): string => fieldNames[field] ?? field;
   const draft = useWatch<Draft>() as Draft;
   const body = bodyOf(draft, useChosenHypervisor());
   const chosen = Object.entries(body).map(([field, value]) => ({
@@ -34,6 +39,13 @@ export function ReviewStep() {
     step: field === 'cdrom' || field === 'bootOrder' ? 'os' : stepOf(field),
     value,
   }));
+  const yesNo = { true: t`yes`, false: t`no` };
+  const shown = (field: string, value: unknown): string => {
+    if (field === 'ciPassword') return '…';
+    if (field === 'hypervisor') return hypervisorTitles[value as HypervisorId];
+    if (value === true || value === false) return yesNo[`${value}`];
+    return (Array.isArray(value) ? value.join(', ') : String(value)).slice(0, 200);
+  };
   const wrong = (step: StepId) => stepFields[step].some((field) => formState.errors[field] !== undefined);
   return (
     <>
@@ -54,8 +66,10 @@ export function ReviewStep() {
               <DescriptionListDescription className="nk-isolate">
                 {chosen
                   .filter((one) => one.step === step)
-                  .map(({ field, value }) => `${field}: ${field === 'ciPassword' ? '…' : shown(value)}`)
-                  .join(' · ') || t`as usual`}
+                  .map(({ field, value }) => (
+                    <div key={field}>{value === true ? fieldName(field) : `${fieldName(field)}: ${shown(field, value)}`}</div>
+                  ))}
+                {!chosen.some((one) => one.step === step) && t`as usual`}
               </DescriptionListDescription>
             </DescriptionListGroup>
           ))}
@@ -65,8 +79,6 @@ export function ReviewStep() {
     </>
   );
 }
-
-const shown = (value: unknown): string => (Array.isArray(value) ? value.join(', ') : String(value)).slice(0, 200);
 
 export function CapacityHint({ draft }: { draft: Draft }) {
   const { t } = useLingui();

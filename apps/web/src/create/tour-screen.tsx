@@ -9,6 +9,7 @@ import { useNetworks } from '../data/resources.ts';
 import { api } from '../data/session.ts';
 import { Failure } from '../parts/failure.tsx';
 import { TaskDetails } from '../parts/task-details.tsx';
+import { TaskState } from '../parts/task-state.tsx';
 import { useTitle } from '../parts/use-title.ts';
 import { HypervisorBadge, StateMark, hypervisorTitles } from '../parts/vm-mark.tsx';
 import { freeCidr } from './free-cidr.ts';
@@ -64,7 +65,7 @@ function Step({ step, number }: { step: TourStep; number: number }) {
   const networks = useNetworks();
   const [failure, setFailure] = useState<unknown>(null);
   const [busy, setBusy] = useState(false);
-  const [shown, setShown] = useState<string | null>(null);
+  const [given, setGiven] = useState<string | null>(null);
   const { what, state, task, vm } = step;
   const title = what.kind === 'network' ? t`A network for all of them` : t`A tiny VM on ${hypervisorTitles[what.hypervisor]}`;
   const words: Record<TourStep['state'], string> = {
@@ -96,12 +97,14 @@ function Step({ step, number }: { step: TourStep; number: number }) {
     order()
       .then(({ id }) => {
         giveTourStep(step.id, id);
-        setShown(id);
+        setGiven(id);
       }, setFailure)
       .finally(() => setBusy(false));
   };
-  const due = state === 'open' || state === 'failed';
-  const told = state === 'working' || state === 'failed' ? (task?.id ?? null) : shown;
+  // Given, but the event stream has not told of its task yet.
+  const underWay = given !== null && task === null;
+  const due = (state === 'open' || state === 'failed') && !underWay;
+  const told = underWay ? given : state === 'working' || state === 'failed' ? (task?.id ?? null) : null;
   return (
     <Card>
       <CardTitle component="h2">
@@ -130,7 +133,12 @@ function Step({ step, number }: { step: TourStep; number: number }) {
           </Button>
         )}
         {state === 'working' && <Spinner size="md" aria-label={t`at work`} />}
-        {told !== null && <TaskDetails id={told} onClose={() => setShown(null)} />}
+        {told !== null && <TaskDetails id={told} />}
+        {told === null && task !== null && (
+          <p>
+            <TaskState task={task} /> <Link to="/tasks" search={{ task: task.id }}>{t`See how it went`}</Link>
+          </p>
+        )}
       </CardBody>
     </Card>
   );

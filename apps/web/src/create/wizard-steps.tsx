@@ -11,7 +11,7 @@ import { HypervisorChoice } from './hypervisor-choice.tsx';
 
 export function NameField() {
   const { t } = useLingui();
-  return <TextField name="name" label={t`Name`} required help={t`Letters, digits and inner hyphens: it is the guest's host name too.`} />;
+  return <TextField name="name" required help={t`Letters, digits and inner hyphens: it is the guest's host name too.`} />;
 }
 
 export function HypervisorStep() {
@@ -59,7 +59,7 @@ export function OsStep() {
         <>
           <TextField
             name="volume"
-            label={t`Volume`}
+
             required
             placeholder="local:iso/debian.iso"
             help={t`The pool, "iso/" and the file's name. Put the file into the folder iso of the daemon's data folder.`}
@@ -80,31 +80,31 @@ export function ComputeStep() {
   return (
     <>
       <div className="nk-create__pair">
-        <NumberField name="cores" label={t`Cores`} required help={cores} />
-        <NumberField name="sockets" label={t`Sockets`} help={t`The guest has so many times the cores.`} />
+        <NumberField name="cores" required help={cores} />
+        <NumberField name="sockets" help={t`The guest has so many times the cores.`} />
       </div>
-      <NumberField name="memoryMiB" label={t`Memory (MiB)`} required help={memory} />
+      <NumberField name="memoryMiB" required help={memory} />
       <div className="nk-create__pair">
-        <ChoiceField name="cpuModel" label={t`CPU model`} />
-        <ChoiceField name="machine" label={t`Machine`} help={t`The chipset: q35 is the newer one.`} />
-        <ChoiceField name="firmware" label={t`Firmware`} />
-        <ChoiceField name="display" label={t`Graphics card`} />
+        <ChoiceField name="cpuModel" />
+        <ChoiceField name="machine" help={t`The chipset: q35 is the newer one.`} />
+        <ChoiceField name="firmware" />
+        <ChoiceField name="display" />
       </div>
       <SwitchField
         name="secureBoot"
-        label={t`Secure boot`}
+
         help={t`UEFI boots signed code only.`}
         reasonOff={uefi ? undefined : t`Only with the firmware uefi.`}
       />
-      <SwitchField name="tpm" label={t`TPM 2.0`} help={t`Some systems ask for it, Windows 11 among them.`} />
-      <SwitchField name="audio" label={t`Sound card`} />
+      <SwitchField name="tpm" help={t`Some systems ask for it, Windows 11 among them.`} />
+      <SwitchField name="audio" />
       <ExpandableSection toggleText={t`Limits and memory that changes while it runs`}>
         <div className="nk-create__pair">
-          <NumberField name="cpuLimit" label={t`Most of the host's cores`} help={t`Empty for no limit.`} />
-          <NumberField name="balloonMiB" label={t`Shrink memory to (MiB)`} help={t`When the host's memory is scarce. Empty for never.`} />
+          <NumberField name="cpuLimit" help={t`Empty for no limit.`} />
+          <NumberField name="balloonMiB" help={t`When the host's memory is scarce. Empty for never.`} />
           <NumberField
             name="memoryMaxMiB"
-            label={t`Grow memory to (MiB)`}
+
             help={t`While it runs. Empty for no more than it starts with.`}
           />
         </div>
@@ -119,19 +119,19 @@ export function DiskStep() {
     <>
       <NumberField
         name="diskGiB"
-        label={t`Size (GiB)`}
+
         required
         help={t`The image grows as the guest writes. More disks can be added later.`}
       />
       <div className="nk-create__pair">
-        <ChoiceField name="diskBus" label={t`Bus`} />
-        <ChoiceField name="diskCache" label={t`Cache`} />
+        <ChoiceField name="diskBus" />
+        <ChoiceField name="diskCache" />
       </div>
-      <SwitchField name="diskSsd" label={t`Tell the guest that it is an SSD`} />
-      <SwitchField name="diskDiscard" label={t`Discard`} help={t`What the guest trims is given back to the host.`} />
+      <SwitchField name="diskSsd" />
+      <SwitchField name="diskDiscard" help={t`What the guest trims is given back to the host.`} />
       <div className="nk-create__pair">
-        <NumberField name="diskIopsLimit" label={t`Operations a second`} help={t`Empty for no limit.`} />
-        <NumberField name="diskMbpsLimit" label={t`Megabytes a second`} help={t`Empty for no limit.`} />
+        <NumberField name="diskIopsLimit" help={t`Empty for no limit.`} />
+        <NumberField name="diskMbpsLimit" help={t`Empty for no limit.`} />
       </div>
     </>
   );
@@ -186,8 +186,8 @@ export function NetworkStep() {
         </p>
       ) : (
         <div className="nk-create__pair">
-          <ChoiceField name="nicModel" label={t`Network card`} />
-          <TextField name="mac" label={t`MAC address`} help={t`Empty for one that no other VM has.`} placeholder="02:4e:4b:00:00:01" />
+          <ChoiceField name="nicModel" />
+          <TextField name="mac" help={t`Empty for one that no other VM has.`} placeholder="02:4e:4b:00:00:01" />
         </div>
       )}
     </>
