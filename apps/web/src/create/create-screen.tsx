@@ -18,7 +18,7 @@ import { ExpressForm } from './express-form.tsx';
 import { fieldId } from './fields.tsx';
 import { Making } from './making.tsx';
 import { newVmResolver } from './new-vm-resolver.ts';
-import { placeOfRefusal, stepIds, stepOf, type Place } from './places.ts';
+import { placeOfRefusal, stepIds, stepOf, type Place, type StepId } from './places.ts';
 import './create.css';
 
 const route = getRouteApi('/vms/new');
@@ -35,7 +35,8 @@ export function CreateScreen() {
   const [failure, setFailure] = useState<unknown>(null);
   const [busy, setBusy] = useState(false);
   // Counts up when the page, not the reader, goes to a step: the wizard begins anew there.
-  const [jump, setJump] = useState<{ readonly count: number; readonly field: string | null }>({ count: 0, field: null });
+  const [jump, setJump] = useState<{ readonly count: number; readonly to: StepId | null }>({ count: 0, to: null });
+  const focusNext = useRef<string | null>(null);
   const step = stepIds.find((one) => one === wanted) ?? 'hypervisor';
   useChosenByAdvice(form.getValues, form.setValue);
 
@@ -44,12 +45,21 @@ export function CreateScreen() {
     return unsubscribe;
   }, [form]);
   useEffect(() => {
-    if (jump.field !== null) document.getElementById(fieldId(jump.field))?.focus();
-  }, [jump]);
+    // Who comes by the keyboard goes on with it: the first question is the first stop.
+    if (wanted === undefined && task === undefined) document.getElementById(fieldId('name'))?.focus();
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- once, when the screen opens
+  }, []);
+  useEffect(() => {
+    const control = focusNext.current === null ? null : document.getElementById(fieldId(focusNext.current));
+    if (control === null) return;
+    focusNext.current = null;
+    control.focus();
+  }, [jump, mode]);
 
   const goTo = ({ step: to, field }: Place) => {
     void navigate({ search: (before) => ({ ...before, step: to, task: undefined }), replace: true });
-    setJump(({ count }) => ({ count: count + 1, field }));
+    focusNext.current = field;
+    setJump(({ count }) => ({ count: count + 1, to }));
   };
   const create = form.handleSubmit(
     async (draft) => {
@@ -130,7 +140,7 @@ export function CreateScreen() {
           ) : (
             <CreateWizard
               key={jump.count}
-              step={step}
+              step={jump.to ?? step}
               busy={busy}
               onStep={(to) => void navigate({ search: (before) => ({ ...before, step: to }), replace: true })}
               onCreate={() => void create()}

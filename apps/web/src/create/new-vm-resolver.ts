@@ -4,6 +4,7 @@ import type { Hypervisor } from '@nakhoda/schema';
 import type { FieldErrors, FieldValues, Resolver } from 'react-hook-form';
 
 import { schemaResolver } from '../data/schema-resolver.ts';
+import { draftProblems, type DraftProblem } from './draft-problems.ts';
 import { bodyOf, type Draft } from './draft.ts';
 
 const bySchema = schemaResolver<FieldValues>('vm.create');
@@ -15,35 +16,39 @@ const bySchema = schemaResolver<FieldValues>('vm.create');
 export function newVmResolver(find: (id: string) => Hypervisor | undefined): Resolver<Draft> {
   return async (draft, context, options) => {
     const hypervisor = find(draft.hypervisor);
-    const body = bodyOf(draft, hypervisor);
-    const { errors } = await bySchema(body, context, options as never);
-    const found: Record<string, unknown> = { ...errors };
-    const { cdrom, ...others } = found;
-    const all = { ...limitErrors(draft, hypervisor), ...others, ...(cdrom === undefined ? {} : { volume: cdrom }) };
+    const { errors } = await bySchema({ ...bodyOf(draft, hypervisor) }, context, options as never);
+    const { cdrom, ...others } = errors;
+    const problems = Object.entries(draftProblems(draft, hypervisor)).map(([field, problem]) => [
+      field,
+      { type: problem.kind, message: wordsOf(problem) },
+    ]);
+    const all = { ...Object.fromEntries(problems), ...others, ...(cdrom === undefined ? {} : { volume: cdrom }) };
     if (Object.keys(all).length === 0) return { values: draft, errors: {} };
     return { values: {}, errors: all as FieldErrors<Draft> };
   };
 }
 
-function limitErrors(draft: Draft, hypervisor: Hypervisor | undefined): Record<string, { type: string; message: string }> {
-  const errors: Record<string, { type: string; message: string }> = {};
-  const refuse = (field: keyof Draft, message: string) => (errors[field] = { type: 'limit', message });
-  const needed = i18n._(msg`This is needed.`);
-  for (const field of ['cores', 'memoryMiB', 'diskGiB'] as const) if (draft[field] === null) refuse(field, needed);
-  if (draft.media === 'volume' && draft.volume.trim() === '') refuse('volume', needed);
-  if (draft.media === 'network' && draft.network === '') refuse('network', i18n._(msg`A VM that boots from the network needs one.`));
-  if (draft.secureBoot && draft.firmware !== 'uefi')
-    refuse('secureBoot', i18n._(msg`Secure boot is a matter of UEFI: choose that firmware.`));
-  const memory = draft.memoryMiB ?? 0;
-  if ((draft.balloonMiB ?? 0) > memory) refuse('balloonMiB', i18n._(msg`It cannot be shrunk to more than its memory.`));
-  if ((draft.memoryMaxMiB ?? 0) !== 0 && (draft.memoryMaxMiB ?? 0) < memory)
-    refuse('memoryMaxMiB', i18n._(msg`This is less than it is started with; leave it empty, or raise it.`));
-  if (hypervisor === undefined) return errors;
-  const { maxCores, minMemoryMiB, maxMemoryMiB } = hypervisor.capabilities;
-  if (!hypervisor.usable) refuse('hypervisor', hypervisor.reasons.join(' ') || i18n._(msg`It is not usable on this host.`));
-  if ((draft.cores ?? 0) * (draft.sockets ?? 1) > maxCores)
-    refuse('cores', i18n._(msg`This hypervisor gives a VM at most ${maxCores} processors here.`));
-  if (memory !== 0 && (memory < minMemoryMiB || memory > maxMemoryMiB))
-    refuse('memoryMiB', i18n._(msg`This hypervisor gives a VM ${minMemoryMiB} to ${maxMemoryMiB} MiB here.`));
-  return errors;
+function wordsOf(problem: DraftProblem): string {
+  switch (problem.kind) {
+    case 'needed':
+      return i18n._(msg`This is needed.`);
+    case 'network-for-boot':
+      return i18n._(msg`A VM that boots from the network needs one.`);
+    case 'secure-boot':
+      return i18n._(msg`Secure boot is a matter of UEFI: choose that firmware.`);
+    case 'balloon':
+      return i18n._(msg`It cannot be shrunk to more than its memory.`);
+    case 'memory-max':
+      return i18n._(msg`This is less than it is started with; leave it empty, or raise it.`);
+    case 'unusable':
+      return problem.reason || i18n._(msg`It is not usable on this host.`);
+    case 'cores': {
+      const { most } = problem;
+      return i18n._(msg`This hypervisor gives a VM at most ${most} processors here.`);
+    }
+    case 'memory': {
+      const { least, most } = problem;
+      return i18n._(msg`This hypervisor gives a VM ${least} to ${most} MiB here.`);
+    }
+  }
 }
