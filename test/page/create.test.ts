@@ -174,7 +174,7 @@ test('the command shown is taken by the command line; a name that is taken since
   assert.match(command, /^\.\/nakhoda vm create twin/u);
   assert.equal(command.includes('secret'), false);
   // `./nakhoda` sees to what the machine needs and becomes this very program.
-  const script = `${command.replace('./nakhoda', '"$0" "$1"')}`;
+  const script = command.replace('./nakhoda', '"$0" "$1"');
   const ran = await daemon.inNamespace(['sh', '-c', script, process.execPath, cliMain], {
     env: { NAKHODA_DATA: daemon.data, PASSWORD: 'secret' },
   });

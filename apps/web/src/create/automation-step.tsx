@@ -6,7 +6,6 @@ import type { Draft } from './draft.ts';
 import { SwitchField, TextField } from './fields.tsx';
 
 export function StartField() {
-  const { t } = useLingui();
   return <SwitchField name="start" />;
 }
 

@@ -33,13 +33,15 @@ function FirstChecks() {
   const { begun } = useTour();
   const check = useQuery(hostCheckQuery);
   const storage = useQuery(storageQuery);
-  const error = check.error ?? storage.error;
+  // The overview itself tells what is wrong with the check of the host.
+  const { error } = storage;
+  const failed = check.error !== null || error !== null;
   return (
     <Card>
       <CardTitle component="h2">{t`There is no VM yet: is this host ready for one?`}</CardTitle>
       <CardBody>
-        {error !== null && <Failure thrown={error} onRetry={() => void Promise.all([check.refetch(), storage.refetch()])} />}
-        {(check.data === undefined || storage.data === undefined) && error === null && <Spinner aria-label={t`Looking at the host`} />}
+        {error !== null && <Failure thrown={error} onRetry={() => void storage.refetch()} />}
+        {(check.data === undefined || storage.data === undefined) && !failed && <Spinner aria-label={t`Looking at the host`} />}
         {check.data !== undefined && storage.data !== undefined && (
           <div className="nk-first__checks" role="list" aria-label={t`Five checks of the host`}>
             {firstChecks(check.data.facts, storage.data).map((one) => (
