@@ -132,6 +132,10 @@ test('the draft survives a reload at its step, without the password, and can be 
   await button('Throw the draft away').click();
   await page.locator('#new-name:focus').waitFor();
   assert.equal(await page.locator('#new-name').inputValue(), '');
+  await button('Take it back').click();
+  assert.equal(await page.locator('#new-name').inputValue(), 'draft');
+  await button('Throw the draft away').click();
+  await page.locator('#new-name:focus').waitFor();
   await page.reload();
   assert.equal(await page.locator('#new-name').inputValue(), '');
 });

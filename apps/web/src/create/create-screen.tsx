@@ -1,6 +1,6 @@
 import { useLingui } from '@lingui/react/macro';
 import type { Task } from '@nakhoda/schema';
-import { Button, ToggleGroup, ToggleGroupItem } from '@patternfly/react-core';
+import { Alert, AlertActionLink, Button, ToggleGroup, ToggleGroupItem } from '@patternfly/react-core';
 import { getRouteApi } from '@tanstack/react-router';
 import { useEffect, useRef, useState } from 'react';
 import { FormProvider, useForm } from 'react-hook-form';
@@ -34,6 +34,8 @@ export function CreateScreen() {
   const form = useForm<Draft>({ defaultValues: readDraft(), resolver, mode: 'onTouched' });
   const [failure, setFailure] = useState<unknown>(null);
   const [busy, setBusy] = useState(false);
+  // The draft that was thrown away last: it can be taken back as long as the screen is open.
+  const [dropped, setDropped] = useState<Draft | null>(null);
   // Counts up when the page, not the reader, goes to a step: the wizard begins anew there.
   const [jump, setJump] = useState<{ readonly count: number; readonly to: StepId | null }>({ count: 0, to: null });
   const focusNext = useRef<string | null>(null);
@@ -91,7 +93,7 @@ export function CreateScreen() {
   );
 
   const throwAway = () => {
-    dropDraft();
+    setDropped(form.getValues());
     form.reset({
       ...emptyDraft,
       hypervisor: adviseHypervisor([...(queryClient.getQueryData(hypervisorsQuery.queryKey)?.values() ?? [])])?.id ?? '',
@@ -123,6 +125,25 @@ export function CreateScreen() {
           </div>
         )}
       </div>
+      {dropped !== null && task === undefined && (
+        <Alert
+          variant="info"
+          isInline
+          component="p"
+          title={t`The draft is thrown away.`}
+          actionLinks={
+            <AlertActionLink
+              onClick={() => {
+                form.reset(dropped);
+                keepDraft(dropped);
+                setDropped(null);
+              }}
+            >
+              {t`Take it back`}
+            </AlertActionLink>
+          }
+        />
+      )}
       {failure !== null && task === undefined && <Failure thrown={failure} />}
       {task !== undefined ? (
         <Making
