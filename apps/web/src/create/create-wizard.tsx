@@ -1,6 +1,6 @@
 import { useLingui } from '@lingui/react/macro';
 import { Form, Wizard, WizardFooterWrapper, WizardStep, useWizardContext, Button } from '@patternfly/react-core';
-import type { ComponentType } from 'react';
+import { useEffect, useRef, type ComponentType } from 'react';
 import { useFormContext } from 'react-hook-form';
 
 import { AutomationStep } from './automation-step.tsx';
@@ -33,27 +33,32 @@ export function CreateWizard({ step, busy, onStep, onCreate }: CreateWizardProps
   const { t } = useLingui();
   const names = useStepNames();
   const { errors } = useFormContext<Draft>().formState;
+  const frame = useRef<HTMLDivElement>(null);
+  // On a phone PatternFly calls the button of the steps by a fixed English name; without it its own words, the present step, are its name.
+  useEffect(() => frame.current?.querySelector('.pf-v6-c-wizard__toggle')?.removeAttribute('aria-label'), []);
   return (
-    <Wizard
-      className="nk-create__wizard"
-      startIndex={stepIds.indexOf(step) + 1}
-      navAriaLabel={t`Steps`}
-      onStepChange={(_event, { id }) => onStep(stepIds.find((one) => one === id) ?? 'hypervisor')}
-      footer={<StepFooter busy={busy} onCreate={onCreate} />}
-    >
-      {stepIds.map((id) => {
-        const Content = contents[id];
-        const wrong = stepFields[id].some((field) => errors[field] !== undefined);
-        return (
-          <WizardStep key={id} id={id} name={names[id]} status={wrong ? 'error' : 'default'}>
-            <Form noValidate onSubmit={(event) => event.preventDefault()} aria-label={names[id]}>
-              <h2 className="nk-create__title">{names[id]}</h2>
-              <Content />
-            </Form>
-          </WizardStep>
-        );
-      })}
-    </Wizard>
+    <div ref={frame}>
+      <Wizard
+        className="nk-create__wizard"
+        startIndex={stepIds.indexOf(step) + 1}
+        navAriaLabel={t`Steps`}
+        onStepChange={(_event, { id }) => onStep(stepIds.find((one) => one === id) ?? 'hypervisor')}
+        footer={<StepFooter busy={busy} onCreate={onCreate} />}
+      >
+        {stepIds.map((id) => {
+          const Content = contents[id];
+          const wrong = stepFields[id].some((field) => errors[field] !== undefined);
+          return (
+            <WizardStep key={id} id={id} name={names[id]} status={wrong ? 'error' : 'default'}>
+              <Form noValidate onSubmit={(event) => event.preventDefault()} aria-label={names[id]}>
+                <h2 className="nk-create__title">{names[id]}</h2>
+                <Content />
+              </Form>
+            </WizardStep>
+          );
+        })}
+      </Wizard>
+    </div>
   );
 }
 
