@@ -1,5 +1,5 @@
 import type { EndpointId } from '@nakhoda/schema';
-import type { Fields, PlainEndpoint, RequestParts } from '@nakhoda/client';
+import { cliFlag, takesYesNo, type Fields, type PlainEndpoint, type RequestParts } from '@nakhoda/client';
 import { allowedConstants, describeAllowed, type FieldSchema } from '@nakhoda/schema/describe-allowed';
 
 import { readFieldValue } from './field-value.ts';
@@ -47,14 +47,8 @@ export function tableCommand(id: EndpointId, endpoint: PlainEndpoint): TableComm
         schema,
         required,
         positional,
-        label: positional ? name.toUpperCase() : `--${cli.flags?.[name] ?? kebab(name)}`,
-        // What is there already, or by default, can be switched off as well as on.
-        placeholder:
-          schema.type !== 'boolean'
-            ? placeholderOf(name, schema)
-            : endpoint.method === 'PATCH' || cli.yesNo?.includes(name)
-              ? 'yes|no'
-              : null,
+        label: positional ? name.toUpperCase() : cliFlag(cli, name),
+        placeholder: schema.type !== 'boolean' ? placeholderOf(name, schema) : takesYesNo(cli, endpoint.method, name) ? 'yes|no' : null,
       };
     }),
   );
@@ -79,11 +73,6 @@ function partFields(
     schema,
     required: fields?.required?.includes(name) ?? false,
   }));
-}
-
-/** `timeoutSeconds` → `timeout-seconds`. */
-function kebab(name: string): string {
-  return name.replaceAll(/[A-Z]/gu, (letter) => `-${letter.toLowerCase()}`);
 }
 
 function placeholderOf(name: string, schema: FieldSchema): string {

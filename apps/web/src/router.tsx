@@ -1,4 +1,4 @@
-import { createRootRoute, createRoute, createRouter } from '@tanstack/react-router';
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from '@tanstack/react-router';
 
 import { Defect } from './parts/defect.tsx';
 import { HostScreen } from './screens/host.tsx';
@@ -32,6 +32,18 @@ const vm = createRoute({
   component: VmScreen,
   validateSearch: texts('tab'),
 });
+/** Where the wizard stands, and the task that makes the VM, are the address's too: a reload goes on with them. */
+const newVm = createRoute({
+  getParentRoute: () => root,
+  path: '/vms/new',
+  component: lazyRouteComponent(() => import('./create/create-screen.tsx'), 'CreateScreen'),
+  validateSearch: texts('step', 'mode', 'task'),
+});
+const tour = createRoute({
+  getParentRoute: () => root,
+  path: '/tour',
+  component: lazyRouteComponent(() => import('./create/tour-screen.tsx'), 'TourScreen'),
+});
 const networks = createRoute({ getParentRoute: () => root, path: '/networks', component: NetworksScreen });
 const tasks = createRoute({
   getParentRoute: () => root,
@@ -42,7 +54,7 @@ const tasks = createRoute({
 const host = createRoute({ getParentRoute: () => root, path: '/host', component: HostScreen });
 
 export const router = createRouter({
-  routeTree: root.addChildren([overview, vms, vm, networks, tasks, host]),
+  routeTree: root.addChildren([overview, vms, newVm, vm, tour, networks, tasks, host]),
   // Plain `?q=100` instead of JSON in the address: what a person would type.
   parseSearch: (search) => Object.fromEntries(new URLSearchParams(search)),
   stringifySearch: (search) => {

@@ -7,6 +7,10 @@ import table from './endpoint-table.json' with { type: 'json' };
 import { lines } from './lines.ts';
 import { requestPath, type RequestParts } from './request-path.ts';
 
+export { cliFlag, takesYesNo } from './cli-flag.ts';
+export type { PlainEndpoint } from './endpoint-table.ts';
+export { requestPath, type RequestParts } from './request-path.ts';
+
 /** The endpoint table as plain data, for the page: paths, and the schemas that its forms check with. */
 export const pageEndpoints = table as unknown as Readonly<Record<EndpointId, PlainEndpoint>>;
 

@@ -1,3 +1,4 @@
+export { cliFlag, takesYesNo } from './cli-flag.ts';
 export * from './client.ts';
 export * from './endpoint-table.ts';
 export type { TaskUpdate } from './follow-task.ts';

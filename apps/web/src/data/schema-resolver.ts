@@ -2,6 +2,7 @@ import { i18n } from '@lingui/core';
 import { msg } from '@lingui/core/macro';
 import { pageEndpoints } from '@nakhoda/client/browser';
 import type { EndpointId } from '@nakhoda/schema';
+import { describeAllowed } from '@nakhoda/schema/describe-allowed';
 import type { FieldErrors, FieldValues, Resolver } from 'react-hook-form';
 import { Errors } from 'typebox/value';
 
@@ -20,7 +21,7 @@ export function schemaResolver<Values extends FieldValues>(endpoint: EndpointId)
         continue;
       }
       const [first] = Errors(field as object, value);
-      if (first !== undefined) errors[name] = { type: first.keyword, message: field.description ?? first.message };
+      if (first !== undefined) errors[name] = { type: first.keyword, message: describeAllowed(field) };
     }
     return Object.keys(errors).length === 0 ? { values, errors: {} } : { values: {}, errors: errors as FieldErrors<Values> };
   };

@@ -13,7 +13,7 @@ import './task-details.css';
 const keptLines = 2000;
 
 /** One task: its steps, its log as it grows, and what can be done about it. */
-export function TaskDetails({ id, onClose }: { id: string; onClose: () => void }) {
+export function TaskDetails({ id, onClose }: { id: string; onClose?: () => void }) {
   const { t } = useLingui();
   const [task, setTask] = useState<Task | null>(null);
   const [log, setLog] = useState<readonly TaskLogLine[]>([]);
@@ -47,9 +47,11 @@ export function TaskDetails({ id, onClose }: { id: string; onClose: () => void }
                 <Button variant="secondary" onClick={() => order('task.cancel', t`Cancel`)}>{t`Cancel and undo`}</Button>
               )}
               {task?.state === 'stuck' && <Button onClick={() => order('task.retry', t`Try again`)}>{t`Try again`}</Button>}
-              <Button variant="plain" onClick={onClose} aria-label={t`Close the task`}>
-                ✕
-              </Button>
+              {onClose !== undefined && (
+                <Button variant="plain" onClick={onClose} aria-label={t`Close the task`}>
+                  ✕
+                </Button>
+              )}
             </>
           ),
         }}

@@ -1,8 +1,11 @@
 import { useLingui } from '@lingui/react/macro';
-import { EmptyState, EmptyStateBody, Label } from '@patternfly/react-core';
+import { Button, EmptyState, EmptyStateActions, EmptyStateBody, EmptyStateFooter, Label } from '@patternfly/react-core';
 import { Table, Tbody, Td, Th, Thead, Tr } from '@patternfly/react-table';
 import { Link } from '@tanstack/react-router';
+import { useState } from 'react';
 
+import { CreateNetworkDialog } from '../create/create-network-dialog.tsx';
+import { DeleteNetworkButton } from '../create/delete-network-button.tsx';
 import { useNetworks, useVms } from '../data/resources.ts';
 import { useTitle } from '../parts/use-title.ts';
 
@@ -12,18 +15,22 @@ export function NetworksScreen() {
   useTitle(t`Networks`);
   const networks = useNetworks();
   const vms = useVms();
+  const [asked, setAsked] = useState(false);
+  const create = <Button onClick={() => setAsked(true)}>{t`Create a network`}</Button>;
   const states = { up: t`up`, down: t`down`, degraded: t`degraded` };
   return (
     <div className="nk-screen">
       <div className="nk-screen__head">
         <h1>{t`Networks`}</h1>
+        {networks.length > 0 && <div className="nk-screen__actions">{create}</div>}
       </div>
+      {asked && <CreateNetworkDialog onClose={() => setAsked(false)} />}
       {networks.length === 0 ? (
         <EmptyState titleText={t`There is no network yet`} headingLevel="h2">
-          <EmptyStateBody>
-            {t`A network is a bridge on this host that guests of both hypervisors share. Make one on the command line:`}{' '}
-            <code>./nakhoda network create lab --cidr 10.77.0.0/24</code>
-          </EmptyStateBody>
+          <EmptyStateBody>{t`A network is a bridge on this host that guests of both hypervisors share.`}</EmptyStateBody>
+          <EmptyStateFooter>
+            <EmptyStateActions>{create}</EmptyStateActions>
+          </EmptyStateFooter>
         </EmptyState>
       ) : (
         <Table variant="compact" aria-label={t`Networks`}>
@@ -35,6 +42,7 @@ export function NetworksScreen() {
               <Th>{t`Bridge`}</Th>
               <Th>{t`VMs`}</Th>
               <Th>{t`Addresses seen`}</Th>
+              <Th screenReaderText={t`Orders`} />
             </Tr>
           </Thead>
           <Tbody>
@@ -54,6 +62,9 @@ export function NetworksScreen() {
                     </Link>
                   </Td>
                   <Td dataLabel={t`Addresses seen`}>{network.addresses.map(({ address }) => address).join(', ') || '–'}</Td>
+                  <Td isActionCell>
+                    <DeleteNetworkButton network={network} vms={on} />
+                  </Td>
                 </Tr>
               );
             })}

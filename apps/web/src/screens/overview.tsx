@@ -1,19 +1,9 @@
 import { useLingui } from '@lingui/react/macro';
-import {
-  Alert,
-  Card,
-  CardBody,
-  CardTitle,
-  EmptyState,
-  EmptyStateBody,
-  EmptyStateFooter,
-  Gallery,
-  Label,
-  Spinner,
-} from '@patternfly/react-core';
+import { Alert, Card, CardBody, CardTitle, Gallery, Label, Spinner } from '@patternfly/react-core';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 
+import { FirstRun } from '../create/first-run.tsx';
 import { mebibytes } from '../data/format.ts';
 import { findProblems, type Problem } from '../data/problems.ts';
 import { hostCheckQuery, useHypervisors, useNetworks, useTasks, useVms } from '../data/resources.ts';
@@ -37,6 +27,7 @@ export function Overview() {
         <h1>{t`Overview`}</h1>
         <span className="nk-subtle nk-isolate">{check.data?.hostname ?? ''}</span>
       </div>
+      <FirstRun />
       {problems.length === 0 && check.data === undefined && check.error === null && <Spinner aria-label={t`Looking at the host`} />}
       {check.error !== null && <Failure thrown={check.error} onRetry={() => void check.refetch()} />}
       {problems.length === 0 && check.data !== undefined ? (
@@ -69,14 +60,6 @@ export function Overview() {
           );
         })}
       </Gallery>
-      {vms.length === 0 && (
-        <EmptyState titleText={t`There is no VM yet`} headingLevel="h2">
-          <EmptyStateBody>{t`A VM runs on KVM/QEMU or on VirtualBox; both share the networks, and look alike here.`}</EmptyStateBody>
-          <EmptyStateFooter>
-            <Link to="/vms" search={{}}>{t`To the list of VMs`}</Link>
-          </EmptyStateFooter>
-        </EmptyState>
-      )}
     </div>
   );
 }

@@ -1,10 +1,11 @@
 import { useLingui } from '@lingui/react/macro';
 import type { Vm } from '@nakhoda/schema';
-import { Button, EmptyState, EmptyStateBody } from '@patternfly/react-core';
+import { Button, EmptyState, EmptyStateActions, EmptyStateBody, EmptyStateFooter } from '@patternfly/react-core';
 import { Link, getRouteApi } from '@tanstack/react-router';
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { useMemo, useRef, useState } from 'react';
 
+import { CreateVmLink } from '../create/create-vm-link.tsx';
 import { mebibytes } from '../data/format.ts';
 import { useVms } from '../data/resources.ts';
 import { matchesVmQuery, parseVmQuery } from '../data/vm-query.ts';
@@ -75,6 +76,9 @@ export function VmListScreen() {
         <span className="nk-subtle" role="status">
           {shown.length === vms.length ? t`${vms.length} VMs` : t`${shown.length} of ${vms.length} VMs`}
         </span>
+        <div className="nk-screen__actions">
+          <CreateVmLink />
+        </div>
       </div>
       <VmQueryField
         key={q}
@@ -87,12 +91,17 @@ export function VmListScreen() {
       {shown.length === 0 ? (
         <EmptyState titleText={vms.length === 0 ? t`There is no VM yet` : t`No VM is like that`} headingLevel="h2">
           <EmptyStateBody>
-            {vms.length === 0 ? (
-              <code>./nakhoda vm create web --hypervisor qemu --cdrom tiny --start</code>
-            ) : (
-              t`Take a term from the query, or begin one of the suggestions.`
-            )}
+            {vms.length === 0
+              ? t`A VM runs on KVM/QEMU or on VirtualBox; both share the networks, and look alike here.`
+              : t`Take a term from the query, or begin one of the suggestions.`}
           </EmptyStateBody>
+          {vms.length === 0 && (
+            <EmptyStateFooter>
+              <EmptyStateActions>
+                <CreateVmLink />
+              </EmptyStateActions>
+            </EmptyStateFooter>
+          )}
         </EmptyState>
       ) : (
         <div className="nk-vms" role="table" aria-label={t`VMs`} aria-rowcount={shown.length + 1}>

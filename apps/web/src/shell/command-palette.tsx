@@ -46,6 +46,10 @@ export function CommandPalette({ onClose }: { onClose: () => void }) {
           <Command.Group heading={t`Screens`}>
             <Command.Item onSelect={run(() => navigate({ to: '/' }))}>{t`Overview`}</Command.Item>
             <Command.Item onSelect={run(() => navigate({ to: '/vms', search: {} }))}>{t`VMs`}</Command.Item>
+            <Command.Item onSelect={run(() => navigate({ to: '/vms/new', search: {} }))} keywords={['c v', 'new', 'wizard']}>
+              {t`Create a VM`}
+            </Command.Item>
+            <Command.Item onSelect={run(() => navigate({ to: '/tour' }))}>{t`Tour`}</Command.Item>
             <Command.Item onSelect={run(() => navigate({ to: '/networks' }))}>{t`Networks`}</Command.Item>
             <Command.Item onSelect={run(() => navigate({ to: '/tasks', search: {} }))}>{t`Tasks`}</Command.Item>
             <Command.Item onSelect={run(() => navigate({ to: '/host' }))}>{t`Host`}</Command.Item>

@@ -1,5 +1,5 @@
 import { useLingui } from '@lingui/react/macro';
-import { Outlet, useLocation } from '@tanstack/react-router';
+import { Outlet, useLocation, useNavigate } from '@tanstack/react-router';
 import { useEffect, useRef, useState } from 'react';
 
 import { Masthead } from './masthead.tsx';
@@ -7,6 +7,7 @@ import { NoticeList } from './notice-list.tsx';
 import { CommandPalette } from './command-palette.tsx';
 import { TaskStrip } from './task-strip.tsx';
 import { TreePanel } from './tree-panel.tsx';
+import { useKeySequences } from './key-sequences.ts';
 import { TreeSplitter } from './tree-splitter.tsx';
 import './shell.css';
 
@@ -17,6 +18,8 @@ export function Shell() {
   const [palette, setPalette] = useState(false);
   const main = useRef<HTMLElement>(null);
   const { pathname } = useLocation();
+  const navigate = useNavigate();
+  useKeySequences({ 'c v': () => void navigate({ to: '/vms/new', search: {} }) });
 
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {

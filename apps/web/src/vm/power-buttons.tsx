@@ -8,6 +8,7 @@ import { orderPower, tellError, verdictOf, type PowerAction } from '../data/acti
 import { api } from '../data/session.ts';
 import { Confirm } from '../parts/confirm.tsx';
 import { usePowerNames } from '../parts/power-names.ts';
+import { menuEntries, type MenuEntry } from './menu-entries.ts';
 
 const pinned = ['start', 'shutdown'] as const satisfies PowerAction[];
 const others = ['stop', 'pause', 'resume', 'reset', 'suspend', 'discard'] as const satisfies PowerAction[];
@@ -15,11 +16,12 @@ type Asked = 'stop' | 'reset' | 'discard' | 'destroy';
 
 /** The orders to a VM. What is not possible now is there, off, with its reason; what loses something asks first. */
 export function PowerButtons({ vm }: { vm: Vm }) {
-  const { t } = useLingui();
+  const { t, i18n } = useLingui();
   const names = usePowerNames();
   const navigate = useNavigate();
   const [open, setOpen] = useState(false);
   const [asked, setAsked] = useState<Asked | null>(null);
+  const [entry, setEntry] = useState<MenuEntry | null>(null);
   const give = (action: PowerAction) => {
     if (action === 'stop' || action === 'reset' || action === 'discard') setAsked(action);
     else void orderPower(vm, action).catch((thrown: unknown) => tellError(thrown, `${names[action]}: ${vm.name}`));
@@ -61,6 +63,19 @@ export function PowerButtons({ vm }: { vm: Vm }) {
               </DropdownItem>
             );
           })}
+          {menuEntries.map((one) => {
+            const { allowed, reason } = verdictOf(vm, one.action);
+            return (
+              <DropdownItem
+                key={one.key}
+                isAriaDisabled={!allowed}
+                description={allowed ? undefined : reason}
+                onClick={() => setEntry(one)}
+              >
+                {i18n._(one.name(vm))}
+              </DropdownItem>
+            );
+          })}
           <DropdownItem
             isDanger
             isAriaDisabled={!destroy.allowed}
@@ -71,6 +86,7 @@ export function PowerButtons({ vm }: { vm: Vm }) {
           </DropdownItem>
         </DropdownList>
       </Dropdown>
+      {entry !== null && <entry.Dialog vm={vm} onClose={() => setEntry(null)} />}
       {asked !== null && asked !== 'destroy' && (
         <Confirm
           title={`${names[asked]}: ${vm.name}`}

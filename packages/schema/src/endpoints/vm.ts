@@ -117,7 +117,7 @@ export const vmEndpoints = {
     ],
     permission: 'VM.Allocate',
     summary: 'Make a VM',
-    cli: { words: ['vm', 'create'], positional: ['name'], flags: { ...settingFlags, diskGiB: 'disk' } },
+    cli: { words: ['vm', 'create'], positional: ['name'], flags: { ...settingFlags, diskGiB: 'disk' }, yesNo: ['diskDiscard', 'rng'] },
   }),
   'vm.set': endpoint({
     method: 'PATCH',
