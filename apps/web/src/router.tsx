@@ -30,7 +30,7 @@ const vm = createRoute({
   getParentRoute: () => root,
   path: '/vms/$vmid',
   component: VmScreen,
-  validateSearch: texts('tab'),
+  validateSearch: texts('tab', 'edit'),
 });
 const networks = createRoute({ getParentRoute: () => root, path: '/networks', component: NetworksScreen });
 const tasks = createRoute({
