@@ -35,7 +35,7 @@ export function BootOrderField({ id, label, off, order, devices, onChange }: Boo
   };
   return (
     <>
-      <ol className="nk-order" id={id} ref={list} aria-label={label}>
+      <ol className="nk-order" id={id} ref={list} aria-label={label} tabIndex={-1}>
         {shown.map((device) => {
           const at = order.indexOf(device);
           return (

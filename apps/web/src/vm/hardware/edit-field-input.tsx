@@ -21,7 +21,7 @@ export function EditFieldInput({ field, value, error, onChange, onBlur }: EditFi
   const words = useFieldWords();
   const { name, kind, off, limits } = field;
   const id = `edit-${name}`;
-  const help = off ?? limits;
+  const help = off ?? limits ?? words.hint(name);
   const shown = off === '' ? t`The hypervisor does not offer another choice here.` : help;
   const common = { id, onBlur, 'isDisabled': off !== undefined, 'aria-describedby': `${id}-help` };
   const label = words.name(name);

@@ -87,7 +87,7 @@ export function schemaField(endpoint: EndpointId, name: string): EditField {
   switch (schema.type ?? '') {
     case 'integer':
     case 'number':
-      return { name, kind: schema.type, min: schema.minimum, max: schema.maximum };
+      return { name, kind: schema.type === 'integer' ? 'integer' : 'number', min: schema.minimum, max: schema.maximum };
     case 'boolean':
       return { name, kind: 'yes-no' };
     case 'array':

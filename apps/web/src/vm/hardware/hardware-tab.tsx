@@ -37,9 +37,6 @@ export function HardwareTab({ vm }: { vm: Vm }) {
         <Button variant="secondary" isAriaDisabled={off !== undefined} onClick={() => off === undefined && ask('add-nic')}>
           {t`Add a NIC`}
         </Button>
-        <Button variant="secondary" isAriaDisabled={vm.pending.length === 0} onClick={() => vm.pending.length > 0 && ask('revert')}>
-          {t`Revert`}
-        </Button>
         {off !== undefined && <span className="nk-subtle nk-isolate">{off}</span>}
       </div>
       <Table variant="compact" aria-label={t`Hardware of ${vm.name}`}>
@@ -94,7 +91,7 @@ function HardwareLine({ row, vm, runs, off, capabilities, ask }: HardwareLinePro
         {runs && change === 'none' ? (
           <span className="nk-subtle">{t`the same`}</span>
         ) : (
-          <>
+          <div>
             {words.text(row, vm) ?? t`none`}{' '}
             {change !== 'none' && (
               <Label color="orange" isCompact>
@@ -106,7 +103,7 @@ function HardwareLine({ row, vm, runs, off, capabilities, ask }: HardwareLinePro
                 {reason}
               </p>
             ))}
-          </>
+          </div>
         )}
         {fixed !== undefined && fixed !== '' && <p className="nk-subtle">{fixed}</p>}
       </Td>

@@ -10,12 +10,7 @@ export function RevertDialog({ vm, onClose }: { vm: Vm; onClose: () => void }) {
   const { t } = useLingui();
   const words = useFieldWords();
   return (
-    <Confirm
-      title={t`Take back what is pending of ${vm.name}`}
-      action={t`Revert`}
-      onConfirm={() => changeVm(vm, { endpoint: 'vm.revert' })}
-      onClose={onClose}
-    >
+    <Confirm title={t`Revert: ${vm.name}`} action={t`Revert`} onConfirm={() => changeVm(vm, { endpoint: 'vm.revert' })} onClose={onClose}>
       <p>{t`The VM that runs is not touched; what is wanted becomes again what it runs with:`}</p>
       <ul className="nk-plain-list">
         {vm.pending.map(({ field, running, wanted }) => (

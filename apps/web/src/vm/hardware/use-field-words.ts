@@ -7,19 +7,21 @@ import { fieldPlace } from './running-hardware.ts';
 export interface FieldWords {
   name(field: string): string;
   value(field: string, value: unknown): string;
+  /** What is to be known before one fills it in. */
+  hint(field: string): string | undefined;
 }
 
 export function useFieldWords(): FieldWords {
   const { t, i18n } = useLingui();
   const names: Readonly<Record<string, string>> = {
     memoryMiB: t`Memory (MiB)`,
-    balloonMiB: t`Balloon: may shrink to (MiB, 0 for no balloon)`,
-    memoryMaxMiB: t`Room for more while it runs (MiB, 0 for none)`,
+    balloonMiB: t`Balloon (MiB)`,
+    memoryMaxMiB: t`Room for more (MiB)`,
     cores: t`Cores`,
     sockets: t`Sockets`,
     cpuModel: t`Processor model`,
-    cpuLimit: t`Limit in cores of the host (0 for none)`,
-    cpuShares: t`Share of scarce time (100 is usual)`,
+    cpuLimit: t`Processor limit (cores)`,
+    cpuShares: t`Processor share`,
     firmware: t`Firmware`,
     secureBoot: t`Secure boot`,
     tpm: t`TPM 2.0`,
@@ -32,8 +34,8 @@ export function useFieldWords(): FieldWords {
     cache: t`Cache`,
     ssd: t`Looks like an SSD`,
     discard: t`Gives back what the guest trims`,
-    iopsLimit: t`Limit in operations a second (0 for none)`,
-    mbpsLimit: t`Limit in MB a second (0 for none)`,
+    iopsLimit: t`Limit (operations a second)`,
+    mbpsLimit: t`Limit (MB a second)`,
     sizeGiB: t`Size (GiB)`,
     network: t`Network`,
     model: t`Model`,
@@ -43,7 +45,7 @@ export function useFieldWords(): FieldWords {
     audio: t`Sound card`,
     rng: t`Source of random numbers`,
     watchdog: t`Watchdog`,
-    hostDevices: t`Devices of the host (one a line)`,
+    hostDevices: t`Devices of the host`,
     cloudInit: t`cloud-init drive`,
     disks: t`new disk`,
     nics: t`new NIC`,
@@ -52,20 +54,42 @@ export function useFieldWords(): FieldWords {
     tags: t`Tags`,
     notes: t`Notes`,
     autostart: t`Start with the host`,
-    startOrder: t`Place in the order of starting (lower first)`,
+    startOrder: t`Place in the order of starting`,
     startDelaySeconds: t`Wait after its start (seconds)`,
     crashPolicy: t`After a crash`,
     protection: t`Protection`,
-    ciUser: t`User (empty for the image's own)`,
-    ciPassword: t`Password (empty: stays as it is)`,
-    ciHostname: t`Host name (empty for the VM's name)`,
-    ciSshKeys: t`SSH keys (one a line)`,
-    ciNetwork: t`Addresses (one a line, such as net0=dhcp)`,
-    ciDns: t`Name servers (one a line)`,
-    ciSearchDomains: t`Search domains (one a line)`,
-    ciPackages: t`Packages to install (one a line)`,
-    ciUserData: t`A whole user-data document instead`,
-    ciVendorData: t`A vendor-data document`,
+    ciUser: t`User`,
+    ciPassword: t`Password`,
+    ciHostname: t`Host name`,
+    ciSshKeys: t`SSH keys`,
+    ciNetwork: t`Addresses`,
+    ciDns: t`Name servers`,
+    ciSearchDomains: t`Search domains`,
+    ciPackages: t`Packages to install`,
+    ciUserData: t`User data`,
+    ciVendorData: t`Vendor data`,
+  };
+  const oneALine = t`One a line.`;
+  const noLimit = t`0 for no limit.`;
+  const hints: Readonly<Record<string, string>> = {
+    balloonMiB: t`May be shrunk to so much when memory is scarce; 0 for no balloon.`,
+    memoryMaxMiB: t`So much it may be given while it runs; 0 for no more than it was started with.`,
+    cpuLimit: t`Most of the host's cores that it may use; 0 for no limit.`,
+    cpuShares: t`Of processor time that is scarce; 100 is usual.`,
+    iopsLimit: noLimit,
+    mbpsLimit: noLimit,
+    hostDevices: t`One a line: usb:046d:c52b, usb:1-2 by its port, or pci:0000:01:00.0.`,
+    startOrder: t`Lower ones first.`,
+    mac: t`Empty: it gets one that no other VM has.`,
+    ciUser: t`Empty: the image's own user.`,
+    ciPassword: t`Empty: it stays as it is. Only a hash of it is kept.`,
+    ciHostname: t`Empty: the VM's name.`,
+    ciSshKeys: oneALine,
+    ciNetwork: t`One a line: net0=dhcp, net0=10.0.0.5/24 via 10.0.0.1, net0=none. A NIC that is not named asks by DHCP.`,
+    ciDns: oneALine,
+    ciSearchDomains: oneALine,
+    ciPackages: oneALine,
+    ciUserData: t`A whole document instead of user, password, keys and packages.`,
   };
   const words: Readonly<Record<string, string>> = {
     'bios': 'BIOS',
@@ -99,6 +123,7 @@ export function useFieldWords(): FieldWords {
       if (slot === null) return names[field] ?? field;
       return part === null ? slot : `${slot}: ${names[part] ?? part}`;
     },
+    hint: (field) => hints[field],
     value: (field, value) => text(fieldPlace(field).part ?? field, value),
   };
 }

@@ -101,7 +101,7 @@ export function useHardwareEdits(vm: Vm, capabilities: Capabilities): (asked: st
     values: () => ({ network: networks[0] ?? '', model: hardware.nicModels[0], mac: '' }),
     effect: () => effect('nics'),
     makes: 'nics',
-    hint: networks.length === 0 ? t`There is no network yet: make one first.` : t`Without a MAC address it gets one that no other VM has.`,
+    ...(networks.length === 0 ? { hint: t`There is no network yet: make one first.` } : {}),
     send: (changed, { network }) => {
       const { mac, ...rest } = changed;
       return changeVm(vm, { endpoint: 'nic.add', body: { ...rest, ...(mac === undefined || mac === '' ? {} : { mac }), network } });

@@ -101,7 +101,11 @@ function Options({ vm, capabilities }: { vm: Vm; capabilities: Capabilities }) {
     {
       key: 'template',
       title: t`Template`,
-      value: vm.template ? t`yes: others are cloned from it` : t`no`,
+      value: (
+        <>
+          {vm.template ? t`yes: others are cloned from it` : t`no`} <span className="nk-subtle">{templateOff}</span>
+        </>
+      ),
       orders: (
         <RowButton
           label={vm.template ? t`Make it an ordinary VM` : t`Make it a template`}

@@ -46,7 +46,7 @@ export function useOptionEdits(vm: Vm, capabilities: Capabilities): (asked: stri
     values: (now) => cloudInitValues(now.cloudInit),
     effect: () => changeEffect('cloudInit', vm, hotplug),
     ...(vm.cloudInit === null ? { makes: 'cloudInit' } : {}),
-    hint: t`cloud-init in the guest reads it when it first starts. Of a password only a hash is kept.`,
+    hint: t`cloud-init in the guest reads it when it first starts.`,
     send: (changed) => changeVm(vm, { endpoint: 'vm.set', body: vm.cloudInit === null ? { ciDrive: true, ...changed } : changed }),
   });
 
