@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { sampleCapabilities, sampleVm } from '../../testing/sample-vm.ts';
+import { exampleCapabilities, runningVm } from '../../testing/example-hardware.ts';
 import { hardwareField, hardwareFields, schemaField } from './edit-fields.ts';
 
-const capabilities = sampleCapabilities();
-const vm = sampleVm();
+const capabilities = exampleCapabilities();
+const vm = runningVm();
 
 test('what the hypervisor does not offer is off, with its reason or an empty one', () => {
   assert.equal(hardwareField('vm.set', 'tpm', vm, capabilities).off, 'It has no TPM.');
@@ -37,7 +37,7 @@ test('numbers have the limits of the schema and of the hypervisor, whichever is 
 });
 
 test('the boot order offers all devices, first those that are booted from', () => {
-  const [field] = hardwareFields('boot', sampleVm({ bootOrder: ['disk0'] }), capabilities);
+  const [field] = hardwareFields('boot', runningVm({ bootOrder: ['disk0'] }), capabilities);
   assert.deepEqual([field?.kind, field?.choices?.map(({ value }) => value)], ['order', ['disk0', 'cdrom', 'net0']]);
 });
 

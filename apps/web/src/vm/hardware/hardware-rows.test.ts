@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { sampleDisk, sampleVm } from '../../testing/sample-vm.ts';
+import { exampleDisk, runningVm } from '../../testing/example-hardware.ts';
 import { hardwareRows } from './hardware-rows.ts';
 
 test('every piece has its line, in one order, and nothing is pending where nothing is', () => {
-  const rows = hardwareRows(sampleVm());
+  const rows = hardwareRows(runningVm());
   assert.deepEqual(
     rows.map(({ key }) => key),
     [
@@ -18,12 +18,12 @@ test('every piece has its line, in one order, and nothing is pending where nothi
 
 test('what comes, goes and changes with the next start is marked, also a disk that only the run has', () => {
   const rows = hardwareRows(
-    sampleVm({
-      disks: [sampleDisk('disk1')],
+    runningVm({
+      disks: [exampleDisk('disk1')],
       pending: [
         { field: 'balloonMiB', running: 0, wanted: 64 },
-        { field: 'disks.disk0', running: sampleDisk('disk0'), wanted: null },
-        { field: 'disks.disk1', running: null, wanted: sampleDisk('disk1') },
+        { field: 'disks.disk0', running: exampleDisk('disk0'), wanted: null },
+        { field: 'disks.disk1', running: null, wanted: exampleDisk('disk1') },
         { field: 'nics.net0.model', running: 'e1000', wanted: 'virtio' },
         { field: 'cloudInit', running: null, wanted: {} },
       ],

@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { sampleDisk, sampleVm } from '../../testing/sample-vm.ts';
+import { exampleDisk, runningVm } from '../../testing/example-hardware.ts';
 import { fieldPlace, runningHardware } from './running-hardware.ts';
 
 test('what is pending is put back to what the run has', () => {
-  const wanted = sampleVm({ memoryMiB: 1024, disks: [sampleDisk('disk0'), sampleDisk('disk1')] });
+  const wanted = runningVm({ memoryMiB: 1024, disks: [exampleDisk('disk0'), exampleDisk('disk1')] });
   const running = runningHardware({
     ...wanted,
     pending: [
       { field: 'memoryMiB', running: 512, wanted: 1024 },
       { field: 'disks.disk0.bus', running: 'scsi', wanted: 'virtio' },
-      { field: 'disks.disk1', running: null, wanted: sampleDisk('disk1') },
+      { field: 'disks.disk1', running: null, wanted: exampleDisk('disk1') },
       { field: 'nics.net1', running: { ...wanted.nics[0], slot: 'net1' }, wanted: null },
       { field: 'nics.net0.model', running: 'e1000', wanted: 'virtio' },
     ],
@@ -31,9 +31,9 @@ test('what is pending is put back to what the run has', () => {
 });
 
 test('the VM itself is left as it is, and is what runs when nothing is pending', () => {
-  const vm = sampleVm();
+  const vm = runningVm();
   assert.equal(runningHardware(vm), vm);
-  const pending = sampleVm({ pending: [{ field: 'disks.disk0.bus', running: 'ide', wanted: 'virtio' }] });
+  const pending = runningVm({ pending: [{ field: 'disks.disk0.bus', running: 'ide', wanted: 'virtio' }] });
   runningHardware(pending);
   assert.equal(pending.disks[0]?.bus, 'virtio');
 });

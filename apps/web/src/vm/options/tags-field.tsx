@@ -20,7 +20,8 @@ export function TagsField({ vm }: { vm: Vm }) {
       title,
       change: { endpoint: 'vm.set', body: { tags } },
       back: { endpoint: 'vm.set', body: { tags: vm.tags } },
-      stands: (now) => now.tags.join() === tags.join(),
+      // The daemon keeps tags in an order of its own.
+      stands: (now) => now.tags.toSorted().join() === tags.toSorted().join(),
     });
   const add = async () => {
     const tag = typed.trim().toLowerCase();
