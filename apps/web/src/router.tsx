@@ -30,7 +30,7 @@ const vm = createRoute({
   getParentRoute: () => root,
   path: '/vms/$vmid',
   component: VmScreen,
-  validateSearch: texts('tab'),
+  validateSearch: texts('tab', 'edit'),
 });
 /** Where the wizard stands, and the task that makes the VM, are the address's too: a reload goes on with them. */
 const newVm = createRoute({

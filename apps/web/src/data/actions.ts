@@ -4,8 +4,12 @@ import { toNakhodaError } from '@nakhoda/schema/errors';
 import { observable } from './observable.ts';
 import { api } from './session.ts';
 
-/** What the page tells at its edge: orders that were refused. */
-export interface Notice {
+/** What the page tells at its edge. */
+export type Notice = ErrorNotice | UndoNotice;
+
+/** An order that was refused. */
+interface ErrorNotice {
+  readonly kind: 'error';
   readonly id: number;
   readonly title: string;
   readonly message: string;
@@ -13,13 +17,30 @@ export interface Notice {
   readonly code: string;
 }
 
+/** A change that was made at once, and that can be taken back. */
+interface UndoNotice {
+  readonly kind: 'undo';
+  readonly id: number;
+  readonly title: string;
+  undo(): Promise<void>;
+}
+
 export const notices = observable<readonly Notice[]>([]);
 let lastNotice = 0;
 
 export function tellError(thrown: unknown, title: string): void {
   const { message, hint, code } = toNakhodaError(thrown);
+  addNotice((id) => ({ kind: 'error', id, title, message, hint, code }));
+}
+
+/** Tells of a change that was made, with a way back. */
+export function offerUndo(title: string, undo: () => Promise<void>): void {
+  addNotice((id) => ({ kind: 'undo', id, title, undo }));
+}
+
+function addNotice(notice: (id: number) => Notice): void {
   lastNotice += 1;
-  notices.set([...notices.get().slice(-4), { id: lastNotice, title, message, hint, code }]);
+  notices.set([...notices.get().slice(-4), notice(lastNotice)]);
 }
 
 export function dismissNotice(id: number): void {

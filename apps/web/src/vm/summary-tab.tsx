@@ -15,12 +15,19 @@ import type { ReactNode } from 'react';
 import { gibibytes, mebibytes, time } from '../data/format.ts';
 import { Uptime } from '../parts/uptime.tsx';
 import { StateMark, hypervisorTitles } from '../parts/vm-mark.tsx';
+import { GuestCard } from './guest-card.tsx';
+import { RevertDialog } from './hardware/revert-dialog.tsx';
+import { OutsideAlert } from './hardware/outside-alert.tsx';
+import { PendingAlert } from './hardware/pending-alert.tsx';
+import { NotesCard } from './options/notes-card.tsx';
 import { Screenshot } from './screenshot.tsx';
 import './summary-tab.css';
+import { useAsked } from './use-asked.ts';
 
 /** What Proxmox VE's summary tells of a VM, with a picture of its screen. */
 export function SummaryTab({ vm }: { vm: Vm }) {
   const { t } = useLingui();
+  const { asked, ask } = useAsked();
   const disk = vm.disks[0];
   const facts: readonly (readonly [string, ReactNode])[] = [
     [t`State`, <StateMark key="state" state={vm.state} withName />],
@@ -48,22 +55,10 @@ export function SummaryTab({ vm }: { vm: Vm }) {
           title={<span className="nk-isolate">{vm.stateReason}</span>}
         />
       )}
-      {vm.pending.length > 0 && (
-        <Alert
-          className="nk-summary__wide"
-          variant="info"
-          isInline
-          title={t`Waiting for the next start: ${vm.pending.map(({ field }) => field).join(', ')}`}
-        />
-      )}
-      {vm.changedOutside !== undefined && vm.changedOutside.length > 0 && (
-        <Alert
-          className="nk-summary__wide"
-          variant="warning"
-          isInline
-          title={t`Changed with the hypervisor's own tools: ${vm.changedOutside.join(', ')}`}
-        />
-      )}
+      <div className="nk-summary__wide">
+        <PendingAlert vm={vm} onRevert={() => ask('revert')} />
+        <OutsideAlert vm={vm} />
+      </div>
       <Card>
         <CardBody>
           <DescriptionList isCompact isHorizontal>
@@ -82,12 +77,9 @@ export function SummaryTab({ vm }: { vm: Vm }) {
           <Screenshot vm={vm} />
         </CardBody>
       </Card>
-      <Card className="nk-summary__wide">
-        <CardTitle component="h2">{t`Notes`}</CardTitle>
-        <CardBody>
-          {vm.notes === '' ? <p className="nk-subtle">{t`No notes.`}</p> : <pre className="nk-notes nk-isolate">{vm.notes}</pre>}
-        </CardBody>
-      </Card>
+      <GuestCard vm={vm} />
+      <NotesCard vm={vm} />
+      {asked === 'revert' && <RevertDialog vm={vm} onClose={() => ask(undefined)} />}
     </div>
   );
 }

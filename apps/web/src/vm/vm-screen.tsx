@@ -1,7 +1,7 @@
 import { useLingui } from '@lingui/react/macro';
 import { EmptyState, EmptyStateBody, EmptyStateFooter, Label, Spinner, Tab, TabTitleText, Tabs } from '@patternfly/react-core';
 import { Link, getRouteApi } from '@tanstack/react-router';
-import { Suspense, type ComponentType } from 'react';
+import { Suspense, lazy, type ComponentType } from 'react';
 
 import type { Vm } from '@nakhoda/schema';
 
@@ -13,11 +13,19 @@ import { SnapshotsTab } from './snapshots-tab.tsx';
 import { SummaryTab } from './summary-tab.tsx';
 import { VmTasksTab } from './vm-tasks-tab.tsx';
 
+// Parts that not every visit needs are loaded when they are looked at.
+const HardwareTab = lazy(async () => ({ default: (await import('./hardware/hardware-tab.tsx')).HardwareTab }));
+const NetworkTab = lazy(async () => ({ default: (await import('./hardware/network-tab.tsx')).NetworkTab }));
+const OptionsTab = lazy(async () => ({ default: (await import('./options/options-tab.tsx')).OptionsTab }));
+
 const route = getRouteApi('/vms/$vmid');
 
 /** The tabs of a VM, in order; each gets the VM as it is now. */
 const tabs: Readonly<Record<string, ComponentType<{ vm: Vm }>>> = {
   summary: SummaryTab,
+  hardware: HardwareTab,
+  network: NetworkTab,
+  options: OptionsTab,
   snapshots: SnapshotsTab,
   tasks: VmTasksTab,
 };
@@ -30,7 +38,14 @@ export function VmScreen() {
   const navigate = route.useNavigate();
   const vm = useVm(Number(vmid));
   useTitle(vm?.name ?? vmid);
-  const titles: Readonly<Record<string, string>> = { summary: t`Summary`, snapshots: t`Snapshots`, tasks: t`Tasks` };
+  const titles: Readonly<Record<string, string>> = {
+    summary: t`Summary`,
+    hardware: t`Hardware`,
+    network: t`Network`,
+    options: t`Options`,
+    snapshots: t`Snapshots`,
+    tasks: t`Tasks`,
+  };
 
   if (vm === undefined) return <Spinner aria-label={t`Reading the VM`} />;
   if (vm === null) {
@@ -68,7 +83,7 @@ export function VmScreen() {
       <Tabs
         activeKey={tab in tabs ? tab : 'summary'}
         aria-label={t`Parts of the VM`}
-        onSelect={(_event, key) => void navigate({ search: (before) => ({ ...before, tab: String(key) }) })}
+        onSelect={(_event, key) => void navigate({ search: { tab: String(key) } })}
       >
         {Object.keys(tabs).map((key) => (
           <Tab key={key} eventKey={key} title={<TabTitleText>{titles[key]}</TabTitleText>} tabContentId="vm-tab" />
