@@ -1,4 +1,4 @@
-import { createRootRoute, createRoute, createRouter } from '@tanstack/react-router';
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from '@tanstack/react-router';
 
 import { Defect } from './parts/defect.tsx';
 import { HostScreen } from './screens/host.tsx';
@@ -7,10 +7,10 @@ import { NotFound } from './screens/not-found.tsx';
 import { Overview } from './screens/overview.tsx';
 import { TasksScreen } from './screens/tasks.tsx';
 import { VmListScreen } from './screens/vm-list.tsx';
-import { Shell } from './shell/shell.tsx';
+import { Frame } from './shell/frame.tsx';
 import { VmScreen } from './vm/vm-screen.tsx';
 
-const root = createRootRoute({ component: Shell, notFoundComponent: NotFound });
+const root = createRootRoute({ component: Frame, notFoundComponent: NotFound });
 
 /** Takes texts of those names out of an address; all are optional. */
 const texts =
@@ -30,7 +30,14 @@ const vm = createRoute({
   getParentRoute: () => root,
   path: '/vms/$vmid',
   component: VmScreen,
-  validateSearch: texts('tab'),
+  validateSearch: texts('tab', 'console'),
+});
+/** A console without the shell around it: what a window of its own shows. */
+const vmConsole = createRoute({
+  getParentRoute: () => root,
+  path: '/vms/$vmid/console',
+  component: lazyRouteComponent(() => import('./console/console-window.tsx'), 'ConsoleWindow'),
+  validateSearch: texts('console'),
 });
 const networks = createRoute({ getParentRoute: () => root, path: '/networks', component: NetworksScreen });
 const tasks = createRoute({
@@ -42,7 +49,7 @@ const tasks = createRoute({
 const host = createRoute({ getParentRoute: () => root, path: '/host', component: HostScreen });
 
 export const router = createRouter({
-  routeTree: root.addChildren([overview, vms, vm, networks, tasks, host]),
+  routeTree: root.addChildren([overview, vms, vm, vmConsole, networks, tasks, host]),
   // Plain `?q=100` instead of JSON in the address: what a person would type.
   parseSearch: (search) => Object.fromEntries(new URLSearchParams(search)),
   stringifySearch: (search) => {

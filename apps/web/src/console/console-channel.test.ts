@@ -25,7 +25,7 @@ class Socket extends EventTarget {
 const bytes = (...values: number[]): ArrayBuffer => Uint8Array.from(values).buffer;
 const open = (silent: boolean) => {
   const socket = new Socket();
-  return { socket, channel: new ConsoleChannel(socket as unknown as WebSocket, { silent }) };
+  return { socket, channel: new ConsoleChannel(socket, { silent }) };
 };
 
 test('what comes before there is a viewer waits for it, in order', async () => {

@@ -44,7 +44,9 @@ const none = { error: null, reason: '' };
 /** An error of the daemon's, or of the way to it. */
 export function failureOfError(error: NakhodaError, online: boolean): ConsoleFailure {
   if (error.code === 'daemon.unreachable') {
-    return online ? { ...none, hop: 'daemon', kind: 'unreachable', again: true } : { ...none, hop: 'browser', kind: 'offline', again: true };
+    return online
+      ? { ...none, hop: 'daemon', kind: 'unreachable', again: true }
+      : { ...none, hop: 'browser', kind: 'offline', again: true };
   }
   const hop = hopOf[error.code] ?? 'daemon';
   return { hop, kind: hop === 'daemon' ? 'refused' : 'failed', error, reason: '', again: passing.includes(error.code) };

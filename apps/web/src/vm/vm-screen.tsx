@@ -1,7 +1,7 @@
 import { useLingui } from '@lingui/react/macro';
 import { EmptyState, EmptyStateBody, EmptyStateFooter, Label, Spinner, Tab, TabTitleText, Tabs } from '@patternfly/react-core';
 import { Link, getRouteApi } from '@tanstack/react-router';
-import { Suspense, type ComponentType } from 'react';
+import { Suspense, lazy, type ComponentType } from 'react';
 
 import type { Vm } from '@nakhoda/schema';
 
@@ -15,9 +15,12 @@ import { VmTasksTab } from './vm-tasks-tab.tsx';
 
 const route = getRouteApi('/vms/$vmid');
 
+const ConsoleTab = lazy(() => import('../console/console-tab.tsx').then((module) => ({ default: module.ConsoleTab })));
+
 /** The tabs of a VM, in order; each gets the VM as it is now. */
 const tabs: Readonly<Record<string, ComponentType<{ vm: Vm }>>> = {
   summary: SummaryTab,
+  console: ConsoleTab,
   snapshots: SnapshotsTab,
   tasks: VmTasksTab,
 };
@@ -30,7 +33,7 @@ export function VmScreen() {
   const navigate = route.useNavigate();
   const vm = useVm(Number(vmid));
   useTitle(vm?.name ?? vmid);
-  const titles: Readonly<Record<string, string>> = { summary: t`Summary`, snapshots: t`Snapshots`, tasks: t`Tasks` };
+  const titles: Readonly<Record<string, string>> = { summary: t`Summary`, console: t`Console`, snapshots: t`Snapshots`, tasks: t`Tasks` };
 
   if (vm === undefined) return <Spinner aria-label={t`Reading the VM`} />;
   if (vm === null) {
