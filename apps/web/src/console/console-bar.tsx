@@ -148,12 +148,11 @@ export function ConsoleBar(props: ConsoleBarProps) {
       <Button
         variant="secondary"
         size="sm"
-        aria-pressed={props.full}
+        aria-label={props.full ? t`Leave full screen` : t`Full screen`}
+        title={props.full ? t`Leave full screen` : t`Full screen`}
         icon={props.full ? <CompressIcon /> : <ExpandIcon />}
         onClick={props.onFull}
-      >
-        {props.full ? t`Leave full screen` : t`Full screen`}
-      </Button>
+      />
     </div>
   );
 }
@@ -173,6 +172,7 @@ function Menu({ title, icon, place, children }: MenuProps) {
       onOpenChange={setOpen}
       onSelect={() => setOpen(false)}
       isScrollable
+      maxMenuHeight="26rem"
       popperProps={{ appendTo: place }}
       toggle={(ref) => (
         <MenuToggle ref={ref} size="sm" isExpanded={open} {...(icon === undefined ? {} : { icon })} onClick={() => setOpen(!open)}>

@@ -31,7 +31,7 @@ interface ConsoleStageProps {
 export function ConsoleStage({ vm, kind, pictures, used, handle, keys, scaling, spoken, takeFocus, onTraits, onStart }: ConsoleStageProps) {
   const { t } = useLingui();
   const { state, reconnect, giveUp } = used;
-  const label = t`Screen of ${vm.name}. Keys go to the guest; Ctrl+Alt gives the keyboard back.`;
+  const label = t`Screen of ${vm.name}. Keys go to the guest; Ctrl+Alt frees the keyboard.`;
   if (!verdictOf(vm, 'console').allowed) return <ConsoleOff vm={vm} onStart={onStart} />;
   if (pictures) return <PictureView vm={vm} label={label} held={keys.held} handle={handle} press={keys.ask} />;
   switch (state.phase) {

@@ -134,12 +134,16 @@ export function Console({ vm, kind, ownWindow = false, onKind }: ConsoleProps) {
           onDrive={() => setDialog('drive')}
           onPicture={savePicture}
           onReconnect={reconnect}
-          onFull={toggleFull}
+          onFull={() => {
+            toggleFull();
+            // The bar stays while the focus is in it.
+            handle.current?.focus();
+          }}
           onOwnWindow={() =>
             window.open(`/vms/${vm.vmid}/console?console=${kind}`, `nakhoda-console-${vm.vmid}`, 'popup,width=1024,height=820')
           }
         />
-        <p className="nk-console__chord">{t`Ctrl+Alt gives the keyboard back.`}</p>
+        <p className="nk-console__chord">{t`Ctrl+Alt frees the keyboard`}</p>
       </div>
       <ConsoleNotice
         trouble={trouble}

@@ -4,6 +4,7 @@ import { useCallback, useEffect, useRef, useState } from 'react';
 
 import type { ConsoleChannel } from './console-channel.ts';
 import { failureOfEnd, failureOfError, failureOfViewer, pauseBeforeTry, type ConsoleFailure } from './console-failure.ts';
+import { hasNetwork } from './has-network.ts';
 import { openConsole } from './open-console.ts';
 
 export type ConsoleState =
@@ -55,15 +56,15 @@ export function useConsole(vmid: number, kind: ConsoleKind, wanted: boolean): Us
       channel = opened;
       const ended = await opened.ready;
       if (signal.aborted) return opened.close();
-      if (ended !== null) return fail(failureOfEnd(ended, navigator.onLine));
+      if (ended !== null) return fail(failureOfEnd(ended, hasNetwork()));
       const since = performance.now();
       opened.onend = (end) => {
         if (performance.now() - since > steadyMs) failures.current = 0;
-        fail(failureOfEnd(end, navigator.onLine));
+        fail(failureOfEnd(end, hasNetwork()));
       };
       setState({ phase: 'open', channel: opened });
     };
-    open().catch((thrown: unknown) => fail(failureOfError(toNakhodaError(thrown), navigator.onLine)));
+    open().catch((thrown: unknown) => fail(failureOfError(toNakhodaError(thrown), hasNetwork())));
 
     return () => {
       leaving.abort(new Error('left'));
