@@ -109,6 +109,15 @@ export function keysOf(combination: string): ConsoleKey[] {
   });
 }
 
+/** What of a `KeyboardEvent` is read. */
+interface KeyPress {
+  readonly code: string;
+  readonly ctrlKey: boolean;
+  readonly altKey: boolean;
+  readonly shiftKey: boolean;
+  readonly metaKey: boolean;
+}
+
 const modifiers = [
   ['ctrlKey', 'ctrl'],
   ['altKey', 'alt'],
@@ -120,10 +129,7 @@ const modifiers = [
  * The combination that a key stands for where only whole combinations can be sent: with the modifiers that are down and those
  * that are held by buttons. Null for a modifier alone, and for a key that the API has no name for.
  */
-export function combinationOf(
-  event: Pick<KeyboardEvent, 'code' | 'ctrlKey' | 'altKey' | 'shiftKey' | 'metaKey'>,
-  held: ReadonlySet<string> = new Set(),
-): string | null {
+export function combinationOf(event: KeyPress, held: ReadonlySet<string> = new Set()): string | null {
   const key = byCode.get(event.code);
   if (key === undefined || /^(Control|Alt|Shift|Meta)/u.test(key.code)) return null;
   const before = modifiers.filter(([flag, name]) => event[flag] || held.has(name)).map(([, name]) => name);
