@@ -108,7 +108,7 @@ export function Console({ vm, kind, ownWindow = false, onKind }: ConsoleProps) {
           {t`Bar: Ctrl+Alt`}
         </button>
       )}
-      <div className="nk-console__bar" ref={bar} onPointerLeave={() => setBarShown(false)}>
+      <div className="nk-console__bar" ref={bar}>
         <ConsoleBar
           kind={kind}
           noScreen={null}
@@ -153,6 +153,7 @@ export function Console({ vm, kind, ownWindow = false, onKind }: ConsoleProps) {
       />
       <div
         className="nk-console__stage"
+        onPointerEnter={() => setBarShown(false)}
         onKeyDownCapture={(event) => follow({ type: 'keydown', code: event.code })}
         onKeyUpCapture={(event) => follow({ type: 'keyup', code: event.code })}
       >
