@@ -3,7 +3,7 @@ import { test } from 'node:test';
 
 import { NakhodaError, type ErrorCode } from '@nakhoda/schema/errors';
 
-import { failureOfEnd, failureOfError, pauseBeforeTry } from './console-failure.ts';
+import { failureOfEnd, failureOfError, failureOfUnknown, pauseBeforeTry } from './console-failure.ts';
 
 const error = (code: ErrorCode) => new NakhodaError(code, { message: 'm', hint: 'h' });
 const end = (code: number, more: object = {}) => ({ code, reason: '', refusal: null, opened: true, ...more });
@@ -50,4 +50,9 @@ test('the page waits longer and longer, and never more than ten seconds', () => 
   assert.deepEqual(pauses.slice(0, 4), [500, 1000, 2000, 4000]);
   assert.ok(pauses.every((pause, index) => index === 0 || pause >= (pauses[index - 1] ?? 0)));
   assert.equal(pauses.at(-1), 10_000);
+});
+
+test('a VM whose state nobody knows has its hypervisor to blame, with the reason that the daemon has', () => {
+  const failure = failureOfUnknown('QEMU does not answer.');
+  assert.deepEqual([failure.hop, failure.reason, failure.again], ['hypervisor', 'QEMU does not answer.', true]);
 });

@@ -70,6 +70,11 @@ export function failureOfViewer(reason: string): ConsoleFailure {
   return { error: null, reason, hop: 'hypervisor', kind: 'viewer', again: false };
 }
 
+/** A VM whose hypervisor does not tell how it is. */
+export function failureOfUnknown(stateReason: string): ConsoleFailure {
+  return { error: null, reason: stateReason, hop: 'hypervisor', kind: 'failed', again: true };
+}
+
 /** Milliseconds before the next try of the page's own, longer and longer. */
 export function pauseBeforeTry(attempt: number): number {
   return Math.min(10_000, 500 * 2 ** Math.max(0, attempt));

@@ -5,6 +5,7 @@ import type { RefObject } from 'react';
 
 import { verdictOf } from '../data/actions.ts';
 import { StateMark } from '../parts/vm-mark.tsx';
+import { failureOfUnknown } from './console-failure.ts';
 import type { ConsoleHandle, Scaling, ScreenTraits } from './console-handle.ts';
 import { ConsoleTrouble } from './console-trouble.tsx';
 import { PictureView } from './picture-view.tsx';
@@ -32,6 +33,9 @@ export function ConsoleStage({ vm, kind, pictures, used, handle, keys, scaling, 
   const { t } = useLingui();
   const { state, reconnect, giveUp } = used;
   const label = t`Screen of ${vm.name}. Keys go to the guest; Ctrl+Alt frees the keyboard.`;
+  if (vm.state === 'unknown') {
+    return <ConsoleTrouble vm={vm} failure={failureOfUnknown(vm.stateReason ?? '')} onRetry={reconnect} onStart={onStart} />;
+  }
   if (!verdictOf(vm, 'console').allowed) return <ConsoleOff vm={vm} onStart={onStart} />;
   if (pictures) return <PictureView vm={vm} label={label} held={keys.held} handle={handle} press={keys.ask} />;
   switch (state.phase) {
