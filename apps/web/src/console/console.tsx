@@ -77,6 +77,11 @@ export function Console({ vm, kind, ownWindow = false, onKind }: ConsoleProps) {
     // After the view itself has heard of the key, so that the guest does, too.
     if (next.released) setTimeout(() => bar.current?.querySelector<HTMLElement>('button:not([disabled])')?.focus());
   };
+  // It is looked at every two seconds, and seldom changes.
+  const tellTraits = useCallback(
+    (next: ScreenTraits) => setTraits((before) => (before.resizable === next.resizable && before.blank === next.blank ? before : next)),
+    [],
+  );
   const close = useCallback(() => {
     setDialog(null);
     handle.current?.focus();
@@ -167,7 +172,7 @@ export function Console({ vm, kind, ownWindow = false, onKind }: ConsoleProps) {
           scaling={scaling}
           spoken={spoken}
           takeFocus={ownWindow || full}
-          onTraits={setTraits}
+          onTraits={tellTraits}
           onStart={start}
         />
       </div>
