@@ -13,6 +13,7 @@ const screens: readonly (readonly [name: string, path: string, shown: string])[]
   ['overview', '/', '.pf-v6-c-card'],
   ['vms', '/vms', '.nk-vms__vm'],
   ['vm-summary', '/vms/100', '.nk-screenshot'],
+  ['vm-console', '/vms/100?tab=console&console=serial', '.nk-console .xterm-rows span'],
   ['vm-snapshots', '/vms/100?tab=snapshots', '.nk-snapshot--now'],
   ['networks', '/networks', 'h1'],
   ['tasks', '/tasks', 'table'],

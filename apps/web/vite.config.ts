@@ -7,6 +7,8 @@ import { lingui } from '@lingui/vite-plugin';
 import react from '@vitejs/plugin-react';
 import { defineConfig, type Plugin } from 'vite';
 
+import { xtermStrictStyles } from './xterm-strict-styles.ts';
+
 /** Below this a compressed copy saves nothing that anybody would notice. */
 const worthCompressingBytes = 1024;
 
@@ -36,6 +38,7 @@ export default defineConfig({
   plugins: [
     lingui({ cwd: import.meta.dirname, macroTransform: true, failOnMissing: true, failOnCompileError: true }),
     react(),
+    xtermStrictStyles(),
     compressed(),
   ],
   build: {

@@ -7,10 +7,10 @@ import { NotFound } from './screens/not-found.tsx';
 import { Overview } from './screens/overview.tsx';
 import { TasksScreen } from './screens/tasks.tsx';
 import { VmListScreen } from './screens/vm-list.tsx';
-import { Shell } from './shell/shell.tsx';
+import { Frame } from './shell/frame.tsx';
 import { VmScreen } from './vm/vm-screen.tsx';
 
-const root = createRootRoute({ component: Shell, notFoundComponent: NotFound });
+const root = createRootRoute({ component: Frame, notFoundComponent: NotFound });
 
 /** Takes texts of those names out of an address; all are optional. */
 const texts =
@@ -30,7 +30,7 @@ const vm = createRoute({
   getParentRoute: () => root,
   path: '/vms/$vmid',
   component: VmScreen,
-  validateSearch: texts('tab', 'edit'),
+  validateSearch: texts('tab', 'edit', 'console'),
 });
 /** Where the wizard stands, and the task that makes the VM, are the address's too: a reload goes on with them. */
 const newVm = createRoute({
@@ -44,6 +44,13 @@ const tour = createRoute({
   path: '/tour',
   component: lazyRouteComponent(() => import('./create/tour-screen.tsx'), 'TourScreen'),
 });
+/** A console without the shell around it: what a window of its own shows. */
+const vmConsole = createRoute({
+  getParentRoute: () => root,
+  path: '/vms/$vmid/console',
+  component: lazyRouteComponent(() => import('./console/console-window.tsx'), 'ConsoleWindow'),
+  validateSearch: texts('console'),
+});
 const networks = createRoute({ getParentRoute: () => root, path: '/networks', component: NetworksScreen });
 const tasks = createRoute({
   getParentRoute: () => root,
@@ -54,7 +61,7 @@ const tasks = createRoute({
 const host = createRoute({ getParentRoute: () => root, path: '/host', component: HostScreen });
 
 export const router = createRouter({
-  routeTree: root.addChildren([overview, vms, newVm, vm, tour, networks, tasks, host]),
+  routeTree: root.addChildren([overview, vms, newVm, vm, vmConsole, tour, networks, tasks, host]),
   // Plain `?q=100` instead of JSON in the address: what a person would type.
   parseSearch: (search) => Object.fromEntries(new URLSearchParams(search)),
   stringifySearch: (search) => {

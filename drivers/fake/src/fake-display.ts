@@ -91,15 +91,16 @@ async function serve(stream: Duplex, signal: AbortSignal): Promise<void> {
   init.set([32, 24, 0, 1, 0, 255, 0, 255, 0, 255, 16, 8, 0], 4);
   init.writeUInt32BE(name.length, 20);
   stream.write(Buffer.concat([init, name]));
+  let shifts = [16, 8, 0];
   for (;;) {
     const type = (await read(1)).readUInt8();
-    if (type === 0) await read(19);
+    if (type === 0) shifts = [...(await read(19)).subarray(13, 16)];
     else if (type === 2) {
       const count = (await read(3)).readUInt16BE(1);
       if (count > 0) await read(count * 4);
     } else if (type === 3) {
       // Nothing ever changes, so only those who want everything anew get an answer.
-      if ((await read(9)).readUInt8(0) === 0) stream.write(everything());
+      if ((await read(9)).readUInt8(0) === 0) stream.write(everything(shifts));
     } else if (type === 4) await read(7);
     else if (type === 5) await read(5);
     else if (type === 6) {
@@ -109,12 +110,16 @@ async function serve(stream: Duplex, signal: AbortSignal): Promise<void> {
   }
 }
 
-/** One update with one raw rectangle, the whole picture. */
-function everything(): Buffer {
+/** One update with one raw rectangle, the whole picture. @param shifts bits before red, green and blue in a pixel of 32 */
+function everything(shifts: readonly number[]): Buffer {
   const head = Buffer.alloc(16);
   head.writeUInt16BE(1, 2);
   head.writeUInt16BE(width, 8);
   head.writeUInt16BE(height, 10);
-  const pixels = places.flatMap(([x, y]) => [...colour(x, y).toReversed(), 0]);
-  return Buffer.concat([head, Buffer.from(pixels)]);
+  const pixels = Buffer.alloc(places.length * 4);
+  for (const [index, [x, y]] of places.entries()) {
+    const value = colour(x, y).reduce((sum, part, which) => sum + part * 2 ** (shifts[which] ?? 0), 0);
+    pixels.writeUInt32LE(value, index * 4);
+  }
+  return Buffer.concat([head, pixels]);
 }

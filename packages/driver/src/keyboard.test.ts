@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { NakhodaError } from '@nakhoda/schema';
+import { longestText, NakhodaError } from '@nakhoda/schema';
 import fc from 'fast-check';
 
-import { longestText, parseCombination, planText, scanCodes } from './keyboard.ts';
+import { parseCombination, planText, scanCodes } from './keyboard.ts';
 
 const bytes = (text: string): string =>
   scanCodes(parseCombination(text))

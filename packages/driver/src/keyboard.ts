@@ -1,10 +1,7 @@
-import { NakhodaError } from '@nakhoda/schema';
+import { describeCharacter, longestText, NakhodaError, untypableCharacters, usLayout } from '@nakhoda/schema';
 
 /** Keys that are pressed together, in this order, by QEMU's names for them (QKeyCode in qapi/ui.json). */
 export type KeyCombination = readonly string[];
-
-/** Characters that one call may type. */
-export const longestText = 1000;
 
 /**
  * The make code of every key in set 1 of the PC's scan codes, by QEMU's name for it. A code of 0xe0.. is sent as two
@@ -49,25 +46,8 @@ const aliases: Readonly<Record<string, string>> = {
   period: 'dot',
 };
 
-/** Keys of the US layout that give a character alone, and the one that they give with shift. */
-const layout: readonly (readonly [key: string, alone: string, shifted: string])[] = [
-  ...Array.from('abcdefghijklmnopqrstuvwxyz', (letter) => [letter, letter, letter.toUpperCase()] as const),
-  ...Array.from('1234567890', (digit, index) => [digit, digit, '!@#$%^&*()'.charAt(index)] as const),
-  ['minus', '-', '_'],
-  ['equal', '=', '+'],
-  ['bracket_left', '[', '{'],
-  ['bracket_right', ']', '}'],
-  ['semicolon', ';', ':'],
-  ['apostrophe', "'", '"'],
-  ['grave_accent', '`', '~'],
-  ['backslash', '\\', '|'],
-  ['comma', ',', '<'],
-  ['dot', '.', '>'],
-  ['slash', '/', '?'],
-];
-
 const characters = new Map<string, KeyCombination>([
-  ...layout.flatMap(([key, alone, shifted]): [string, KeyCombination][] => [
+  ...usLayout.flatMap(([key, alone, shifted]): [string, KeyCombination][] => [
     [alone, [key]],
     [shifted, ['shift', key]],
   ]),
@@ -104,7 +84,7 @@ export function planText(text: string): KeyCombination[] {
       hint: 'Type it in pieces, or put it into the guest as a file.',
     });
   }
-  const missing = [...new Set(text)].filter((character) => !characters.has(character));
+  const missing = untypableCharacters(text);
   if (missing.length > 0) {
     throw new NakhodaError('keyboard.untypable', {
       message: `These characters are not on the US keyboard that the VM has: ${missing.map(describeCharacter).join(', ')}.`,
@@ -126,11 +106,4 @@ export function scanCodes(combination: KeyCombination): number[] {
 
 function bytesOf(code: number): number[] {
   return code > 0xff ? [code >> 8, code & 0xff] : [code];
-}
-
-/** `"ü" (U+00FC)`; control characters by number alone. */
-function describeCharacter(character: string): string {
-  const point = character.codePointAt(0) ?? 0;
-  const number = `U+${point.toString(16).toUpperCase().padStart(4, '0')}`;
-  return point < 0x20 || (point >= 0x7f && point < 0xa0) ? number : `"${character}" (${number})`;
 }

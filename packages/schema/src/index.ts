@@ -16,6 +16,8 @@ export * from './endpoint.ts';
 export * from './endpoints.ts';
 export type * from './endpoint-types.ts';
 export * from './describe-allowed.ts';
+export * from './us-keyboard.ts';
+export * from './refusal-protocol.ts';
 export * from './endpoints/vm.ts';
 export * from './endpoints/vm-clone.ts';
 export * from './endpoints/vm-import.ts';

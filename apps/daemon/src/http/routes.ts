@@ -6,6 +6,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 
 import { apiPrefix } from './api-prefix.ts';
 import type { Handlers, SocketHandler } from './handlers.ts';
+import { refuseInside } from './refuse-inside.ts';
 import { requestFault } from './request-fault.ts';
 import { documentPolicy } from './security-headers.ts';
 import { eventLines, ndjsonLines } from './streams.ts';
@@ -62,15 +63,16 @@ function addRoute(server: FastifyInstance, id: EndpointId, endpoint: Endpoint, h
     },
     ...(isSocket
       ? {
-          // Refusals come before the upgrade, so that the caller gets status and error body.
+          // Refusals come before the upgrade, so that the caller gets status and error body; a page's viewer sees neither.
           preHandler: async (request: FastifyRequest, reply: FastifyReply) => {
             if (!request.ws) return;
             const gone = new AbortController();
             const leave = (): void => gone.abort(new Error('the caller has left'));
             request.raw.socket.once('close', leave);
             if (request.raw.socket.destroyed) leave();
-            const attach = (await handler(handlerRequest(request, reply, AbortSignal.any([gone.signal, closing])))) as SocketHandler;
-            socketHandlers.set(request, { attach, gone });
+            const signal = AbortSignal.any([gone.signal, closing]);
+            const attach = await handler(handlerRequest(request, reply, signal)).catch((thrown: unknown) => refuseInside(request, thrown));
+            socketHandlers.set(request, { attach: attach as SocketHandler, gone });
           },
           wsHandler: async (socket: WebSocket, request: FastifyRequest) => {
             await socketHandlers.get(request)?.attach(socket);

@@ -14,6 +14,7 @@ import { SummaryTab } from './summary-tab.tsx';
 import { VmTasksTab } from './vm-tasks-tab.tsx';
 
 // Parts that not every visit needs are loaded when they are looked at.
+const ConsoleTab = lazy(async () => ({ default: (await import('../console/console-tab.tsx')).ConsoleTab }));
 const HardwareTab = lazy(async () => ({ default: (await import('./hardware/hardware-tab.tsx')).HardwareTab }));
 const NetworkTab = lazy(async () => ({ default: (await import('./hardware/network-tab.tsx')).NetworkTab }));
 const OptionsTab = lazy(async () => ({ default: (await import('./options/options-tab.tsx')).OptionsTab }));
@@ -23,11 +24,12 @@ const route = getRouteApi('/vms/$vmid');
 /** The tabs of a VM, in order; each gets the VM as it is now. */
 const tabs: Readonly<Record<string, ComponentType<{ vm: Vm }>>> = {
   summary: SummaryTab,
+  console: ConsoleTab,
   hardware: HardwareTab,
-  network: NetworkTab,
-  options: OptionsTab,
   snapshots: SnapshotsTab,
+  network: NetworkTab,
   tasks: VmTasksTab,
+  options: OptionsTab,
 };
 
 /** One VM: what it is, what it does, and everything that can be done with it. */
@@ -40,6 +42,7 @@ export function VmScreen() {
   useTitle(vm?.name ?? vmid);
   const titles: Readonly<Record<string, string>> = {
     summary: t`Summary`,
+    console: t`Console`,
     hardware: t`Hardware`,
     network: t`Network`,
     options: t`Options`,
