@@ -38,10 +38,18 @@ async function plan(mode: string, texts: readonly string[]): Promise<Stage[]> {
   const ofVirtualBox = (file: string) => file.startsWith('drivers/virtualbox/');
   const real = beside.filter(isReal);
   const realLanes = [real.filter((file) => !ofVirtualBox(file)), real.filter(ofVirtualBox)];
+  const whole = await find(['test/**/*.test.ts'], texts);
+  // Browser and fake driver have nothing to do with the hypervisors, and leave a core to their guests.
+  const ofFakePage = (file: string) => file.startsWith('test/page/') && !isReal(file);
   const stages: Stage[] = [
     { name: 'unit', lanes: [beside.filter((file) => !isReal(file))], concurrency: availableParallelism(), timeout: 60_000 },
     { name: 'real parts', lanes: realLanes, concurrency: 1, timeout: 900_000 },
-    { name: 'end to end', lanes: [await find(['test/**/*.test.ts'], texts)], concurrency: 1, timeout: 3_600_000 },
+    {
+      name: 'end to end',
+      lanes: [whole.filter((file) => !ofFakePage(file)), whole.filter(ofFakePage)],
+      concurrency: 1,
+      timeout: 3_600_000,
+    },
   ];
   return stages.filter(({ name }) => mode === 'all' || (mode === 'fast') === (name === 'unit'));
 }
