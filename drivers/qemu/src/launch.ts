@@ -15,7 +15,6 @@ import { toNakhodaError } from '@nakhoda/schema';
 import type { Environment } from './environment.ts';
 import type { HostDevicePlan } from './host-devices.ts';
 import { machinePaths } from './machine-paths.ts';
-import { prepareRun } from './process.ts';
 
 /** A QEMU that was started, with what has to be cleaned up after it. */
 export interface LaunchedQemu extends SupervisedProcess {
@@ -24,7 +23,7 @@ export interface LaunchedQemu extends SupervisedProcess {
 
 /**
  * Starts QEMU for a VM: confined to what is its own, within its limits, as a unit of systemd or under our supervisor
- * alone. Nothing is left when it fails.
+ * alone. There are no sockets of an earlier run (`prepareRun`). Nothing is left when it fails.
  */
 export async function launchQemu(
   environment: Environment,
@@ -35,7 +34,6 @@ export async function launchQemu(
   const { argv, kvm, host } = options;
   const { qemuLog, qemuLaunch } = machinePaths(spec);
   const limits = limitsOf(spec);
-  await prepareRun(spec);
   if (await environment.systemd()) {
     const plan = await environment.confinement.plan(spec, argv, { kvm, cgroups: [], host });
     const unit = { name: `nakhoda-${environment.owner}-${spec.vmid}`, description: `Nakhoda VM ${spec.name} (${spec.vmid})` };
@@ -50,7 +48,7 @@ export async function launchQemu(
   const cgroups = await putLimits(ctx, limits, { owner: environment.owner, vmid: spec.vmid });
   try {
     const plan = await environment.confinement.plan(spec, argv, { kvm, cgroups, host });
-    return { ...(await spawnSupervised(plan, { planPath: qemuLaunch, logPath: qemuLog })), cgroups };
+    return { ...(await spawnSupervised(plan, { planPath: qemuLaunch, logPath: qemuLog, standby: true })), cgroups };
   } catch (error) {
     await removeGroups(cgroups);
     throw error;

@@ -3,7 +3,7 @@ import { access, mkdir, readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 
 import type { DriverContext, MachineNic, MachineSpec, StopMode } from '@nakhoda/driver';
-import type { ProcessRef } from '@nakhoda/host';
+import { keepStandby, type ProcessRef, type StagedFile } from '@nakhoda/host';
 import { NakhodaError, toNakhodaError } from '@nakhoda/schema';
 
 import type { ChainImage } from './block-nodes.ts';
@@ -15,7 +15,7 @@ import { imageChain } from './layers.ts';
 import type { Machine } from './machine.ts';
 import type { RunRecord } from './machine-record.ts';
 import { launchQemu } from './launch.ts';
-import { cleanUpRun, killQemu, readHowEnded, readLastWords, removeSockets } from './process.ts';
+import { cleanUpRun, killQemu, prepareRun, readHowEnded, readLastWords, removeSockets } from './process.ts';
 import type { QmpClient } from './qmp/qmp-client.ts';
 import { readSnapshots } from './snapshot-store.ts';
 import { readHostDeviceFacts } from './host-device-facts.ts';
@@ -49,6 +49,7 @@ export async function startMachine(
   const { spec } = machine;
   let run: RunRecord | null = null;
   let tpm: ProcessRef | null = null;
+  let begun: StagedFile | null = null;
   machine.activity = { state: 'starting', reason: 'QEMU is being started.' };
   machine.emit('state');
   try {
@@ -74,7 +75,7 @@ export async function startMachine(
     });
     ctx.signal.throwIfAborted();
 
-    await machine.setBoot({ kind: 'launching', at: new Date().toISOString() });
+    await Promise.all([machine.setBoot({ kind: 'launching', at: new Date().toISOString() }), prepareRun(spec)]);
     if (spec.tpm) tpm = await startTpm(environment, spec);
     const launched = await launchQemu(environment, ctx, spec, { argv, kvm: accelerator === 'kvm', host });
     run = {
@@ -91,25 +92,28 @@ export async function startMachine(
     };
     await machine.setBoot(run);
     machine.follow(run);
+    // While QEMU starts.
+    begun = await machine.stageBoot({ ...run, begun: true });
     const qmp = await machine.qmp(qmpTimeoutMs);
     if (!qmp) throw await startError(machine, run);
     ctx.signal.throwIfAborted();
-    await verify(qmp, spec.uuid, accelerator);
-    // Before the guest runs: what it prints first must not be lost.
-    await machine.hub?.whenConnected(5_000);
+    // Connected before the guest runs: what it prints first must not be lost.
+    await Promise.all([verify(qmp, spec.uuid, accelerator), machine.hub?.whenConnected(5_000), environment.confinement.seal(spec)]);
     for (const nic of spec.nics) if (!hasLink(nic)) await qmp.execute('set_link', { name: nicDevice(nic.slot), up: false });
-    await environment.confinement.seal(spec);
     await incoming?.load(qmp);
     ctx.signal.throwIfAborted();
     if (incoming?.loaded) {
       run = { ...run, loaded: true };
       await machine.setBoot(run);
+      await begun.discard();
+      begun = await machine.stageBoot({ ...run, begun: true });
       await incoming.loaded();
     }
     await qmp.execute('cont', {});
-    await machine.setBoot({ ...run, begun: true });
+    await begun.commit();
     ctx.log(`QEMU runs as process ${launched.process.pid} (${execution.mode}: ${execution.reason})`);
   } catch (error) {
+    await begun?.discard();
     await abandon(machine, run, error);
     if (tpm) await endTpm(spec, tpm);
     if (ctx.signal.aborted || (error instanceof NakhodaError && keptCodes.has(error.code))) throw error;
@@ -121,7 +125,19 @@ export async function startMachine(
   } finally {
     machine.activity = null;
     machine.emit('state');
+    keepStandbyLater();
   }
+}
+
+const standbyDelayMs = 250;
+let standbyTimer: NodeJS.Timeout | null = null;
+
+/** For the next start, once this one, and those of the same moment, have the processors no more. */
+function keepStandbyLater(): void {
+  standbyTimer ??= setTimeout(() => {
+    standbyTimer = null;
+    keepStandby();
+  }, standbyDelayMs).unref();
 }
 
 const keptCodes = new Set(['vm.start-failed', 'storage.volume-not-found', 'snapshot.failed', 'exec.not-found']);
@@ -171,8 +187,7 @@ export async function checkTap(vm: string, { slot, attachment }: MachineNic): Pr
 
 /** A QEMU that is another VM's, or runs the guest otherwise than was announced, is not let go. */
 async function verify(qmp: QmpClient, uuid: string, accelerator: 'kvm' | 'tcg'): Promise<void> {
-  const { UUID } = await qmp.execute('query-uuid', {});
-  const { enabled } = await qmp.execute('query-kvm', {});
+  const [{ UUID }, { enabled }] = await Promise.all([qmp.execute('query-uuid', {}), qmp.execute('query-kvm', {})]);
   if (UUID === uuid && enabled === (accelerator === 'kvm')) return;
   throw new NakhodaError('vm.start-failed', {
     message: `The QEMU that answers is not the one that was started (UUID ${UUID}, KVM ${enabled ? 'on' : 'off'}).`,

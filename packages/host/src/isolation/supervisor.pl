@@ -2,6 +2,11 @@
 # Starts one program as a launch plan says (launch-plan.ts), outlives the daemon, and records how the program ended:
 #
 #   supervisor.pl PLAN
+#   supervisor.pl - PADDING
+#
+# The second form is told on standard input, when the time has come, the plan's path and that of the file for both
+# outputs, each ended by NUL, and is the first form from then on; its name becomes the plan's path, for which the padding
+# makes room. Where the input ends before, it ends too.
 #
 # The plan is deleted before anything is done, so that it is carried out once at most. Where standard output is a
 # pipe or socket, the program's process id is written to it. SIGTERM is passed on to the program; SIGKILL ends this process
@@ -16,12 +21,14 @@ use Config;
 BEGIN { $^W = 1 }
 
 # errno.h
-my ($interrupted, $exists) = (4, 17);
+my ($interrupted, $exists, $invalid) = (4, 17, 22);
 
 # asm/unistd.h
 my %numbers = (
-    x86_64  => { mount => 165, umount2 => 166, pivot_root => 155, unshare => 272, mknodat => 259, seccomp => 317 },
-    aarch64 => { mount => 40, umount2 => 39, pivot_root => 41, unshare => 97, mknodat => 33 },
+    x86_64  => { mount => 165, umount2 => 166, pivot_root => 155, unshare => 272, mknodat => 259, seccomp => 317,
+        prctl => 157, capset => 126, setgroups => 116, setresuid => 117, setresgid => 119, prlimit64 => 302 },
+    aarch64 => { mount => 40, umount2 => 39, pivot_root => 41, unshare => 97, mknodat => 33,
+        prctl => 167, capset => 91, setgroups => 159, setresuid => 147, setresgid => 149, prlimit64 => 261 },
 );
 # linux/mount.h, linux/sched.h, linux/fcntl.h, linux/stat.h
 sub RDONLY () { 1 }
@@ -36,14 +43,29 @@ sub CLONE_NEWNS () { 0x20000 }
 sub DETACH () { 2 }
 sub AT_FDCWD () { -100 }
 sub CHARACTER_DEVICE () { 0020000 }
+# linux/prctl.h, linux/capability.h, asm/resource.h
+sub KEEPCAPS () { 8 }
+sub CAPBSET_DROP () { 24 }
+sub NO_NEW_PRIVS () { 38 }
+sub CAP_AMBIENT () { 47 }
+sub AMBIENT_RAISE () { 2 }
+sub AMBIENT_CLEAR_ALL () { 4 }
+sub CAPABILITY_VERSION_3 () { 0x20080522 }
+sub MOST_CAPABILITIES () { 64 }
+sub MEMLOCK () { 8 }
 
 sub fail { die "nakhoda supervisor: @_\n" }
 
-sub kernel {
-    my ($call, $what, @arguments) = @_;
+sub call_kernel {
+    my ($call, @arguments) = @_;
     my ($machine) = $Config{archname} =~ /^([^-]+)/;
     my $number = ($numbers{$machine} or fail("unknown machine $machine"))->{$call};
-    syscall($number, @arguments) >= 0 or fail("$call $what: $!");
+    return syscall($number, @arguments) >= 0;
+}
+
+sub kernel {
+    my ($call, $what, @arguments) = @_;
+    call_kernel($call, @arguments) or fail("$call $what: $!");
 }
 
 sub mount {
@@ -130,6 +152,34 @@ sub guard {
     kernel('seccomp', 'filter', 1, 0, $descriptor);
 }
 
+sub limit_locked_memory {
+    my $limit = pack 'Q2', ($_[0] + 0) x 2;
+    kernel('prlimit64', 'memlock', 0, MEMLOCK, $limit, 0);
+}
+
+# From here on there is another user, no further group, no capability but the one that is kept (-1: none), and no way
+# back to any: an empty bounding set, and no new privileges. What setpriv(1) does, without starting a program for it.
+sub become {
+    my ($uid, $gid, $kept) = map { $_ + 0 } @_;
+    kernel('prctl', 'ambient set', CAP_AMBIENT, AMBIENT_CLEAR_ALL, 0, 0, 0);
+    for my $capability (grep { $_ != $kept } 0 .. MOST_CAPABILITIES - 1) {
+        next if call_kernel('prctl', CAPBSET_DROP, $capability, 0, 0, 0);
+        # The kernel knows no more of them.
+        last if $! == $invalid && $capability > 0;
+        fail("bounding set, $capability: $!");
+    }
+    kernel('setgroups', 'none', 0, 0);
+    kernel('prctl', 'keep capabilities', KEEPCAPS, 1, 0, 0, 0) if $kept >= 0;
+    kernel('setresgid', $gid, ($gid) x 3);
+    kernel('setresuid', $uid, ($uid) x 3);
+    my $header = pack 'L2', CAPABILITY_VERSION_3, 0;
+    # Effective, permitted, inheritable; each in two halves.
+    my $sets = pack 'L6', ($kept >= 0 ? 1 << $kept : 0) x 3, (0) x 3;
+    kernel('capset', 'sets', $header, $sets);
+    kernel('prctl', 'ambient set', CAP_AMBIENT, AMBIENT_RAISE, $kept, 0, 0) if $kept >= 0;
+    kernel('prctl', 'no new privileges', NO_NEW_PRIVS, 1, 0, 0, 0);
+}
+
 sub join_cgroup {
     open my $file, '>', "$_[0]/cgroup.procs" or fail("$_[0]: $!");
     (syswrite $file, "$$\n") or fail("$_[0]: $!");
@@ -147,6 +197,8 @@ sub carry_out {
         elsif ($word eq 'device') { make_device(splice @plan, 0, 3) }
         elsif ($word eq 'close') { close_view() }
         elsif ($word eq 'guard') { guard() }
+        elsif ($word eq 'lock') { limit_locked_memory(shift @plan) }
+        elsif ($word eq 'become') { become(splice @plan, 0, 3) }
         elsif ($word eq 'run') {
             # Sockets and files that the program makes are for its user alone.
             umask 0177;
@@ -177,10 +229,21 @@ sub record {
     close $file and rename "$path.new", $path;
 }
 
-@ARGV == 1 or fail("usage: $0 PLAN");
+# Waits to be told what to do, and gives the plan's path.
+sub stand_by {
+    local $/ = "\0";
+    my ($plan, $log) = map { my $path = <STDIN>; exit 0 unless defined $path && chomp $path; $path } 1 .. 2;
+    # Before the plan is touched: by this name a later daemon finds who may be about to start the program.
+    $0 = $plan;
+    open STDIN, '<', '/dev/null' or fail("/dev/null: $!");
+    open STDERR, '>>', $log or fail("$log: $!");
+    return $plan;
+}
+
+@ARGV == 1 || @ARGV == 2 && $ARGV[0] eq '-' or fail("usage: $0 PLAN");
 chdir '/' or fail("/: $!");
 umask 0077;
-my ($exit_path, @plan) = read_plan($ARGV[0]);
+my ($exit_path, @plan) = read_plan($ARGV[0] eq '-' ? stand_by() : $ARGV[0]);
 $SIG{HUP} = $SIG{INT} = 'IGNORE';
 my $child = fork // fail("fork: $!");
 if ($child == 0) {
