@@ -17,13 +17,14 @@ export interface SetupUsage {
   readonly mistake: string | null;
 }
 
-const usage = `Usage: nakhoda setup [virtualbox|guest] [--json]
+const usage = `Usage: nakhoda setup [virtualbox|guest|qemu10] [--json]
 
 Installs what Nakhoda needs on this machine, and starts nothing:
   packages     QEMU and the tools around it, from the system's package archive
   virtualbox   VirtualBox, from there too or as an isolated run time in the cache folder
   guest        the tiny Linux guest, built and kept in the cache folder
-Without an argument: all three. What is there already is left as it is.
+  qemu10       QEMU 10 beside Debian 12's own, from its backports, unpacked into the cache folder
+Without an argument: the first three. What is there already is left as it is.
 `;
 
 /**
@@ -48,7 +49,7 @@ export function parseSetupArguments(args: readonly string[]): SetupOrder | Setup
   }
   const { values, positionals } = parsed;
   if (values.help) return { usage, mistake: null };
-  const steps = positionals.filter((name) => name === 'packages' || name === 'virtualbox' || name === 'guest');
+  const steps = positionals.filter((name) => name === 'packages' || name === 'virtualbox' || name === 'guest' || name === 'qemu10');
   const unknown = positionals.find((name) => !steps.some((step) => step === name));
   if (unknown !== undefined) {
     return { usage, mistake: `There is nothing called ${JSON.stringify(unknown)} to set up.` };
