@@ -173,8 +173,7 @@ async function removeBackend(qmp: QmpClient, slot: string): Promise<void> {
   const limits = there.filter((node) => node === limitsNode(slot));
   for (const node of [...limits, ...lowerNodes(slot, there)]) await qmp.execute('blockdev-del', { 'node-name': node });
   const objects = await qmp.execute('qom-list', { path: '/objects' });
-  for (const id of [limitsNode(slot), iothread(slot)])
-    if (objects.some(({ name }) => name === id)) await qmp.execute('object-del', { id });
+  for (const id of [limitsNode(slot), iothread(slot)]) if (objects.some(({ name }) => name === id)) await qmp.execute('object-del', { id });
 }
 
 async function addNic({ machine, qmp }: Change, nic: MachineNic): Promise<void> {

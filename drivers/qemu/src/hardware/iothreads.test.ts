@@ -32,7 +32,8 @@ test('none where none is asked for', () => {
 });
 
 test('versions that cannot be trusted with it are denied, and buses without it refused', () => {
-  for (const version of ['7.2.22', '8.2.2', '9.2.0', '6.2', null]) assert.match(iothreadProblem(version) ?? '', /^QEMU .*\.$/, `${version}`);
+  for (const version of ['7.2.22', '8.2.2', '9.2.0', '6.2', null])
+    assert.match(iothreadProblem(version) ?? '', /^QEMU .*\.$/, `${version}`);
   for (const version of ['10.0.2', '10.0', '11.0.0']) assert.equal(iothreadProblem(version), null, version);
   assert.match(iothreadBusProblem({ bus: 'sata', iothread: true }) ?? '', /sata/);
   assert.equal(iothreadBusProblem({ bus: 'sata' }), null);
