@@ -16,6 +16,7 @@ import { hardwareSupport } from './hardware-support.ts';
 import { vfioNode } from './host-device-facts.ts';
 import { askQemu, type HostHardware, lookAtHost, type QemuLists } from './host-hardware.ts';
 import { createHotplugFacet } from './hotplug.ts';
+import { keepStandbyLater } from './launch.ts';
 import { powerOff, stopMachine } from './lifecycle.ts';
 import { findMachineRecords, neededImages, readBootRecord } from './machine-record.ts';
 import { Machine } from './machine.ts';
@@ -109,6 +110,7 @@ export function createQemuDriver(options: QemuDriverOptions): Driver {
           if ((await machine.qmp(0)) !== null) await settled(machine);
         }),
       );
+      if (records.length > 0) void keepStandbyLater(environment);
     })();
     // A failure, such as of a disk, is not for ever.
     loading.catch(() => {

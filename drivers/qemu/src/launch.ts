@@ -1,6 +1,7 @@
 import type { DriverContext, MachineSpec } from '@nakhoda/driver';
 import {
   applyLimits,
+  keepStandby,
   planLimits,
   readCgroupFacts,
   removeGroups,
@@ -53,6 +54,18 @@ export async function launchQemu(
     await removeGroups(cgroups);
     throw error;
   }
+}
+
+const standbyDelayMs = 50;
+let standbyTimer: NodeJS.Timeout | null = null;
+
+/** Has a supervisor wait for the next start, once the present one, and others of the moment, have the processors no more. */
+export async function keepStandbyLater(environment: Environment): Promise<void> {
+  if (await environment.systemd()) return;
+  standbyTimer ??= setTimeout(() => {
+    standbyTimer = null;
+    keepStandby();
+  }, standbyDelayMs).unref();
 }
 
 /** What the spec says of the host's resources, without what is the same as no limit. */

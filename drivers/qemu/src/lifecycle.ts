@@ -3,7 +3,7 @@ import { access, mkdir, readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 
 import type { DriverContext, MachineNic, MachineSpec, StopMode } from '@nakhoda/driver';
-import { keepStandby, type ProcessRef, type StagedFile } from '@nakhoda/host';
+import type { ProcessRef, StagedFile } from '@nakhoda/host';
 import { NakhodaError, toNakhodaError } from '@nakhoda/schema';
 
 import type { ChainImage } from './block-nodes.ts';
@@ -14,7 +14,7 @@ import { hasLink, nicDevice } from './hardware/nics.ts';
 import { imageChain } from './layers.ts';
 import type { Machine } from './machine.ts';
 import type { RunRecord } from './machine-record.ts';
-import { launchQemu } from './launch.ts';
+import { keepStandbyLater, launchQemu } from './launch.ts';
 import { cleanUpRun, killQemu, prepareRun, readHowEnded, readLastWords, removeSockets } from './process.ts';
 import type { QmpClient } from './qmp/qmp-client.ts';
 import { readSnapshots } from './snapshot-store.ts';
@@ -125,19 +125,8 @@ export async function startMachine(
   } finally {
     machine.activity = null;
     machine.emit('state');
-    keepStandbyLater();
+    void keepStandbyLater(environment);
   }
-}
-
-const standbyDelayMs = 250;
-let standbyTimer: NodeJS.Timeout | null = null;
-
-/** For the next start, once this one, and those of the same moment, have the processors no more. */
-function keepStandbyLater(): void {
-  standbyTimer ??= setTimeout(() => {
-    standbyTimer = null;
-    keepStandby();
-  }, standbyDelayMs).unref();
 }
 
 const keptCodes = new Set(['vm.start-failed', 'storage.volume-not-found', 'snapshot.failed', 'exec.not-found']);
