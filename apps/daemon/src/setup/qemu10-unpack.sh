@@ -12,6 +12,7 @@ export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
 
 part=$1 final=$2 conf=$3 mirror=$4 suite=$5
 packages='qemu-system-x86 qemu-utils'
+with_modules='qemu-system-modules-opengl qemu-system-modules-spice qemu-system-gui qemu-block-extra'
 apt=$part/apt
 
 rm -rf -- "$part"
@@ -39,6 +40,26 @@ apt-get -q update
 apt-get -q -y -o Debug::NoLocking=1 --download-only --no-install-recommends -t "$suite-backports" install $packages
 for file in "$apt"/archives/*.deb; do
   dpkg-deb --extract "$file" "$part/root"
+done
+
+# A module that is not among its own QEMU takes from the system, and dies of it being another version's. So it gets its
+# own of each that the system has, whose libraries are there then.
+modules=usr/lib/x86_64-linux-gnu/qemu
+mkdir "$apt/more" "$apt/more/root"
+# shellcheck disable=SC2086 # one word a package
+(cd "$apt/more" && apt-get -q -t "$suite-backports" download $with_modules)
+for file in "$apt"/more/*.deb; do
+  dpkg-deb --extract "$file" "$apt/more/root"
+done
+for file in /"$modules"/*.so; do
+  own=$modules/${file##*/}
+  [ -e "$file" ] && [ ! -e "$part/root/$own" ] || continue
+  if [ -e "$apt/more/root/$own" ]; then
+    cp "$apt/more/root/$own" "$part/root/$own"
+  else
+    # One that it does not know any more: it finds this one, and goes on without.
+    : >"$part/root/$own"
+  fi
 done
 rm -rf -- "$apt" "$part/root/usr/share/doc" "$part/root/usr/share/man"
 
