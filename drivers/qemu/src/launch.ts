@@ -24,19 +24,23 @@ export interface LaunchedQemu extends SupervisedProcess {
 
 /**
  * Starts QEMU for a VM: confined to what is its own, within its limits, as a unit of systemd or under our supervisor
- * alone. There are no sockets of an earlier run (`prepareRun`). Nothing is left when it fails.
+ * alone. Nothing is left when it fails.
+ *
+ * @param options.ready resolves when it is on record that a QEMU may be there, and no sockets of an earlier run are
+ * (`prepareRun`); nothing is started before
  */
 export async function launchQemu(
   environment: Environment,
   ctx: Pick<DriverContext, 'log'>,
   spec: MachineSpec,
-  options: { argv: readonly string[]; kvm: boolean; host: HostDevicePlan },
+  options: { argv: readonly string[]; kvm: boolean; host: HostDevicePlan; ready: Promise<unknown> },
 ): Promise<LaunchedQemu> {
-  const { argv, kvm, host } = options;
+  const { argv, kvm, host, ready } = options;
   const { qemuLog, qemuLaunch } = machinePaths(spec);
   const limits = limitsOf(spec);
   if (await environment.systemd()) {
     const plan = await environment.confinement.plan(spec, argv, { kvm, cgroups: [], host });
+    await ready;
     const unit = { name: `nakhoda-${environment.owner}-${spec.vmid}`, description: `Nakhoda VM ${spec.name} (${spec.vmid})` };
     try {
       return { ...(await startUnit(plan, { ...unit, limits, logPath: qemuLog, planPath: qemuLaunch })), cgroups: [] };
@@ -46,9 +50,11 @@ export async function launchQemu(
       ctx.log(`systemd made no unit for it, so it runs without one: ${toNakhodaError(error).message}`);
     }
   }
+  if (Object.keys(limits).length > 0) await ready;
   const cgroups = await putLimits(ctx, limits, { owner: environment.owner, vmid: spec.vmid });
   try {
     const plan = await environment.confinement.plan(spec, argv, { kvm, cgroups, host });
+    await ready;
     return { ...(await spawnSupervised(plan, { planPath: qemuLaunch, logPath: qemuLog, standby: true })), cgroups };
   } catch (error) {
     await removeGroups(cgroups);

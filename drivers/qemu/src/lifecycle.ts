@@ -50,6 +50,7 @@ export async function startMachine(
   let run: RunRecord | null = null;
   let tpm: ProcessRef | null = null;
   let begun: StagedFile | null = null;
+  let ready: Promise<unknown> = Promise.resolve();
   machine.activity = { state: 'starting', reason: 'QEMU is being started.' };
   machine.emit('state');
   try {
@@ -59,8 +60,7 @@ export async function startMachine(
     await checkFiles(environment, spec, chain);
     for (const nic of spec.nics) await checkTap(spec.name, nic);
     const host = await findHostDevices(environment, spec);
-    await environment.confinement.prepare(spec);
-    const execution = await environment.execution();
+    const [execution] = await Promise.all([environment.execution(), environment.confinement.prepare(spec)]);
     const accelerator = execution.mode === 'kvm' ? 'kvm' : 'tcg';
     const baseMemoryMiB = incoming?.baseMemoryMiB ?? spec.memoryMiB;
     const argv = commandLine(spec, {
@@ -75,9 +75,13 @@ export async function startMachine(
     });
     ctx.signal.throwIfAborted();
 
-    await Promise.all([machine.setBoot({ kind: 'launching', at: new Date().toISOString() }), prepareRun(spec)]);
-    if (spec.tpm) tpm = await startTpm(environment, spec);
-    const launched = await launchQemu(environment, ctx, spec, { argv, kvm: accelerator === 'kvm', host });
+    ready = Promise.all([machine.setBoot({ kind: 'launching', at: new Date().toISOString() }), prepareRun(spec)]);
+    ready.catch(() => undefined);
+    if (spec.tpm) {
+      await ready;
+      tpm = await startTpm(environment, spec);
+    }
+    const launched = await launchQemu(environment, ctx, spec, { argv, kvm: accelerator === 'kvm', host, ready });
     run = {
       kind: 'run',
       ...launched,
@@ -113,6 +117,8 @@ export async function startMachine(
     await begun.commit();
     ctx.log(`QEMU runs as process ${launched.process.pid} (${execution.mode}: ${execution.reason})`);
   } catch (error) {
+    // What is being written must not come after what is written now.
+    await ready.catch(() => undefined);
     await begun?.discard();
     await abandon(machine, run, error);
     if (tpm) await endTpm(spec, tpm);
@@ -147,7 +153,7 @@ async function checkFiles({ isHeld }: Environment, spec: MachineSpec, chain: (sl
     ...(spec.cdrom === null ? [] : [{ what: 'CD image', path: spec.cdrom, mode: constants.R_OK }]),
     ...(spec.cloudInit === undefined ? [] : [{ what: 'cloud-init image', path: spec.cloudInit, mode: constants.R_OK }]),
   ];
-  for (const { what, path, mode } of files) {
+  const check = async ({ what, path, mode }: (typeof files)[number]): Promise<void> => {
     try {
       await access(path, mode);
     } catch (error) {
@@ -157,7 +163,8 @@ async function checkFiles({ isHeld }: Environment, spec: MachineSpec, chain: (sl
         cause: error,
       });
     }
-  }
+  };
+  await Promise.all(files.map(check));
 }
 
 /**
