@@ -96,7 +96,7 @@ async function main(mode: string, texts: readonly string[]): Promise<number> {
     process.stderr.write('Usage: node scripts/run-tests.ts fast|real|all [TEXT…]\n');
     return 2;
   }
-  if (mode !== 'fast') process.env['NAKHODA_REQUIRED'] ??= 'qemu,virtualbox';
+  if (mode !== 'fast') process.env['NAKHODA_REQUIRED'] ??= 'qemu,virtualbox,qemu10';
   const stages = (await plan(mode, texts)).filter((stage) => texts.length === 0 || filesOf(stage).length > 0);
   if (stages.length === 0) {
     process.stderr.write(`No test file matches ${texts.map((text) => JSON.stringify(text)).join(', ')}.\n`);

@@ -86,7 +86,7 @@ function diskText(disk: VmDisk): string {
   const limits = [disk.iopsLimit > 0 ? `${disk.iopsLimit} IOPS` : '', disk.mbpsLimit > 0 ? `${disk.mbpsLimit} MB/s` : ''];
   return [
     ...[`${disk.sizeGiB} GiB`, disk.format, disk.bus, `cache ${disk.cache}`],
-    ...[disk.ssd ? 'SSD' : '', disk.discard ? 'discard' : '', ...limits, disk.volume],
+    ...[disk.ssd ? 'SSD' : '', disk.iothread === true ? 'I/O thread' : '', disk.discard ? 'discard' : '', ...limits, disk.volume],
   ]
     .filter((part) => part !== '')
     .join(', ');

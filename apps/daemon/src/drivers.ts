@@ -9,6 +9,7 @@ import { cacheFolder, findVirtualBoxRuntime, probeKvm, tinyGuestFolder } from '@
 import type { Logger } from 'pino';
 
 import type { DaemonConfig } from './config.ts';
+import { namedQemu } from './named-qemu.ts';
 
 /** The drivers that the configuration names, each on its part of the data folder. */
 export async function createDrivers(config: DaemonConfig, logger: Logger): Promise<Driver[]> {
@@ -20,6 +21,7 @@ export async function createDrivers(config: DaemonConfig, logger: Logger): Promi
         imagesDirectory: folders.images,
         runDirectory: join(folders.run, 'vm'),
         owner: config.owner,
+        ...(await namedQemu(process.env)),
         userfaultfd: process.env['NAKHODA_GUARDED_USERFAULTFD'] === '1',
         mediaFolders: [folders.iso, tinyGuestFolder(process.env)],
         probeKvm,

@@ -97,16 +97,17 @@ export function createConfinement(options: ConfinementOptions): Confinement {
       // Also what a daemon that was killed had not come to, and what a copy from a backup has lost.
       for (const path of basesOf(spec.vmid)) await share(path);
       // Its own folders: it may go through the one, and make sockets in the other, but replace nothing of root's there.
-      await lchown(spec.directory, 0, own.gid);
-      await chmod(spec.directory, 0o710);
-      await lchown(spec.runtimeDirectory, 0, own.gid);
-      await chmod(spec.runtimeDirectory, 0o1770);
-      for (const path of await filesToHandOver(spec)) await (isHeld(path) ? share(path) : handOver(spec, path));
+      const folder = async (path: string, mode: number): Promise<void> => {
+        await lchown(path, 0, own.gid);
+        await chmod(path, mode);
+      };
+      await Promise.all([folder(spec.directory, 0o710), folder(spec.runtimeDirectory, 0o1770)]);
+      await Promise.all((await filesToHandOver(spec)).map((path) => (isHeld(path) ? share(path) : handOver(spec, path))));
       for (const path of outsideDisks(spec)) {
         await refuseForeignDisk(spec, path, own);
         await (isHeld(path) ? share(path) : handOver(spec, path));
       }
-      for (const folder of options.mediaFolders) await allowOthers(folder, 0o011);
+      await Promise.all(options.mediaFolders.map((path) => allowOthers(path, 0o011)));
       if (spec.cdrom !== null) await allowOthers(spec.cdrom, 0o044);
     },
 

@@ -10,11 +10,13 @@ import type { QemuDriverOptions } from './driver-options.ts';
 import { createGuestFacet, createSerialFacet } from './guest.ts';
 import { createKeyboardFacet } from './keyboard.ts';
 import { mostProcessors } from './hardware/cpu.ts';
+import { iothreadProblem } from './hardware/iothreads.ts';
 import { memoryDriver } from './hardware/memory.ts';
 import { hardwareSupport } from './hardware-support.ts';
 import { vfioNode } from './host-device-facts.ts';
 import { askQemu, type HostHardware, lookAtHost, type QemuLists } from './host-hardware.ts';
 import { createHotplugFacet } from './hotplug.ts';
+import { keepStandbyLater } from './launch.ts';
 import { powerOff, stopMachine } from './lifecycle.ts';
 import { findMachineRecords, neededImages, readBootRecord } from './machine-record.ts';
 import { Machine } from './machine.ts';
@@ -40,7 +42,7 @@ export function createQemuDriver(options: QemuDriverOptions): Driver {
     new Map([...machines.values()].filter((one) => one.spec.vmid !== vmid).flatMap(hostNodesOf));
   const environment = createEnvironment(options, { isHeld, basesOf, usedHostNodes });
   const qemuLists = new Map<string, Promise<QemuLists>>();
-  let host: HostHardware = { accelerator: 'tcg', devices: new Set(), cpuModels: [], ...lookAtHost() };
+  let host: HostHardware = { accelerator: 'tcg', version: null, devices: new Set(), cpuModels: [], ...lookAtHost() };
   /** Finds out what VMs can have here. QEMU is asked once for each way to run guests; packages and devices may come and go. */
   const lookAround = async (): Promise<void> => {
     const accelerator = (await environment.execution()).mode === 'kvm' ? 'kvm' : 'tcg';
@@ -108,6 +110,7 @@ export function createQemuDriver(options: QemuDriverOptions): Driver {
           if ((await machine.qmp(0)) !== null) await settled(machine);
         }),
       );
+      if (records.length > 0) void keepStandbyLater(environment);
     })();
     // A failure, such as of a disk, is not for ever.
     loading.catch(() => {
@@ -132,6 +135,17 @@ export function createQemuDriver(options: QemuDriverOptions): Driver {
     await lookAround();
     const problems = validate(spec);
     if (problems.length > 0) throw specError(spec, problems);
+  };
+
+  /** Of a VM that was defined with another QEMU than there is now. */
+  const refuseUnsafeThreads = async ({ spec }: Machine): Promise<void> => {
+    await lookAround();
+    const problem = iothreadProblem(host.version);
+    if (problem === null) return;
+    throw new NakhodaError('vm.start-failed', {
+      message: `VM ${spec.name} has disks with threads of their own. ${problem}`,
+      hint: 'Take the threads away (nakhoda disk set VM SLOT --iothread no), or install a newer QEMU.',
+    });
   };
 
   const remove = async (ctx: DriverContext, vmid: number): Promise<void> => {
@@ -199,6 +213,7 @@ export function createQemuDriver(options: QemuDriverOptions): Driver {
 
     async start(ctx, { vmid }) {
       const machine = await find(vmid);
+      if (machine.spec.disks.some((disk) => disk.iothread === true)) await refuseUnsafeThreads(machine);
       await machine.turns.run(() => orderStart(environment, ctx, machine));
     },
 

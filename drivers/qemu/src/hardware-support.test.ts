@@ -9,6 +9,7 @@ import { type HostHardware, parseLists } from './host-hardware.ts';
 const images = { code: '/code', variables: '/vars' };
 const everything: HostHardware = {
   accelerator: 'kvm',
+  version: '10.0.2',
   devices: new Set([
     ...['virtio-scsi-pci', 'ich9-ahci', 'nvme', 'virtio-net-pci', 'e1000', 'e1000e', 'rtl8139', 'vmxnet3', 'pcnet'],
     ...['VGA', 'virtio-vga', 'qxl-vga', 'virtio-balloon-pci', 'virtio-mem-pci', 'i6300esb', 'tpm-crb', 'ich9-intel-hda'],
@@ -22,6 +23,7 @@ const everything: HostHardware = {
 };
 const nothing: HostHardware = {
   accelerator: 'tcg',
+  version: '7.2.22',
   devices: new Set(),
   cpuModels: [],
   firmware: { plain: null, secure: null },
@@ -36,7 +38,7 @@ test('what the host has is declared, with the same defaults everywhere', () => {
   assert.deepEqual(wide.cpuModels, ['default', 'x86-64-v2', 'x86-64-v2-AES', 'max', 'host', 'Nehalem']);
   assert.deepEqual(wide.diskBuses, ['virtio', 'scsi', 'sata', 'ide', 'nvme']);
   assert.deepEqual(wide.nicModels, ['virtio', 'e1000', 'e1000e', 'rtl8139', 'vmxnet3', 'pcnet']);
-  for (const field of ['secureBoot', 'tpm', 'audio', 'balloonMiB', 'memoryMaxMiB', 'hostDevices'])
+  for (const field of ['secureBoot', 'tpm', 'audio', 'balloonMiB', 'memoryMaxMiB', 'hostDevices', 'iothread'])
     assert.ok(wide.fields.includes(field), field);
   const narrow = hardwareSupport({ ...nothing, devices: new Set(['VGA']) });
   assert.deepEqual(defaultHardware(narrow), defaultHardware(wide));
@@ -48,7 +50,7 @@ test('what it lacks is not declared, and the reason is told', () => {
   const { firmwares, fields, watchdogs, displays, cpuModels, reasons } = hardwareSupport(nothing);
   assert.deepEqual([firmwares, watchdogs, displays], [['bios'], ['none'], ['none']]);
   assert.ok(!cpuModels.includes('host'));
-  for (const field of ['secureBoot', 'tpm', 'hostDevices', 'memoryMaxMiB', 'cpuLimit', 'cpuShares']) {
+  for (const field of ['secureBoot', 'tpm', 'hostDevices', 'memoryMaxMiB', 'cpuLimit', 'cpuShares', 'iothread']) {
     assert.ok(!fields.includes(field), field);
     assert.match(reasons[field] ?? '', /\.$/, field);
   }
@@ -65,6 +67,6 @@ test('QEMU’s lists: only processors that lack nothing', () => {
 {"timestamp": {"seconds": 1764011000, "microseconds": 1}, "event": "SHUTDOWN", "data": {"guest": false, "reason": "host-qmp-quit"}}
 {"return": {}}
 `;
-  assert.deepEqual(parseLists(output), { cpuModels: ['max', 'Nehalem'], devices: new Set(['nvme', 'VGA']) });
+  assert.deepEqual(parseLists(output), { version: '7.2.22', cpuModels: ['max', 'Nehalem'], devices: new Set(['nvme', 'VGA']) });
   assert.throws(() => parseLists(''), { code: 'hypervisor.failed' });
 });

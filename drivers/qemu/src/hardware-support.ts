@@ -2,6 +2,7 @@ import { type HardwareSupport, nicModels } from '@nakhoda/schema';
 
 import { levelModels } from './hardware/cpu.ts';
 import { displayDrivers } from './hardware/display.ts';
+import { iothreadProblem } from './hardware/iothreads.ts';
 import { memoryDriver } from './hardware/memory.ts';
 import { nicDrivers } from './hardware/nics.ts';
 import type { HostHardware } from './host-hardware.ts';
@@ -36,6 +37,7 @@ export function hardwareSupport(host: HostHardware): HardwareSupport {
     maxSerialPorts: 2,
     fields: [
       ...['rng', 'bootOrder', 'discard', 'ssd', 'iopsLimit', 'mbpsLimit', 'linkUp'],
+      ...(iothreadProblem(host.version) === null ? ['iothread'] : []),
       ...(devices.has('virtio-balloon-pci') ? ['balloonMiB'] : []),
       ...(devices.has(memoryDriver) ? ['memoryMaxMiB'] : []),
       ...(firmware.secure ? ['secureBoot'] : []),
@@ -55,6 +57,7 @@ function cpuModels({ cpuModels: models, accelerator }: HostHardware): string[] {
 
 function reasons(host: HostHardware): Record<string, string> {
   const entries: Record<string, string | false> = {
+    iothread: iothreadProblem(host.version) ?? false,
     firmware: !host.firmware.plain && 'UEFI needs the package ovmf, which is not installed (`apt-get install ovmf`).',
     secureBoot: !host.firmware.secure && 'Secure boot needs the package ovmf, which is not installed (`apt-get install ovmf`).',
     tpm: !host.tpm && 'A TPM needs the package swtpm, which is not installed (`apt-get install swtpm`).',

@@ -10,6 +10,8 @@ import type { FirmwareImages } from './hardware/firmware.ts';
 /** What the host's QEMU, packages and devices allow VMs to have. */
 export interface HostHardware {
   accelerator: 'kvm' | 'tcg';
+  /** QEMU's, such as `7.2.22`; null until it was asked. */
+  version: string | null;
   /** Names of QEMU's device types. */
   devices: ReadonlySet<string>;
   /** Processors that the host can give as a whole, by QEMU's names. */
@@ -24,7 +26,7 @@ export interface HostHardware {
 }
 
 /** QEMU's answers, which do not change while it is the same program. */
-export type QemuLists = Pick<HostHardware, 'devices' | 'cpuModels'>;
+export type QemuLists = Pick<HostHardware, 'version' | 'devices' | 'cpuModels'>;
 
 /** Asks QEMU what it has; a machine without anything runs for a quarter of a second. @throws NakhodaError */
 export async function askQemu(system: string, accelerator: 'kvm' | 'tcg'): Promise<QemuLists> {
@@ -56,9 +58,11 @@ export async function askQemu(system: string, accelerator: 'kvm' | 'tcg'): Promi
 /** The two lists in what QEMU answered. Pure. @throws NakhodaError `hypervisor.failed` when one is missing */
 export function parseLists(output: string): QemuLists {
   const answers = new Map<unknown, unknown>();
+  let version: string | null = null;
   for (const line of output.split('\n').filter((text) => text.startsWith('{'))) {
     const answer = JSON.parse(line) as Record<string, unknown>;
-    answers.set(answer['id'], answer['return']);
+    if ('QMP' in answer) version = greetedVersion(answer as unknown as Greeting);
+    else answers.set(answer['id'], answer['return']);
   }
   const cpus = answers.get('cpus');
   const devices = answers.get('devices');
@@ -70,9 +74,19 @@ export function parseLists(output: string): QemuLists {
   }
   const models = cpus as { 'name': string; 'unavailable-features'?: string[] }[];
   return {
+    version,
     cpuModels: models.filter((model) => model['unavailable-features']?.length === 0).map(({ name }) => name),
     devices: new Set((devices as { name: string }[]).map(({ name }) => name)),
   };
+}
+
+interface Greeting {
+  QMP: { version: { qemu: { major: number; minor: number; micro: number } } };
+}
+
+function greetedVersion({ QMP }: Greeting): string {
+  const { major, minor, micro } = QMP.version.qemu;
+  return `${major}.${minor}.${micro}`;
 }
 
 /** What the host has beside QEMU, looked at anew: packages may have come. Quick. */

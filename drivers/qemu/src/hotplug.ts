@@ -11,6 +11,7 @@ import type { Environment } from './environment.ts';
 import { bootIndex } from './hardware/boot-order.ts';
 import { cdDevice, cdNode, cdNodes } from './hardware/cd-drive.ts';
 import { diskLimits, diskParts, limitsNode, pluggedDevice } from './hardware/disks.ts';
+import { iothread } from './hardware/iothreads.ts';
 import { hasLink, nicDevice, nicParts } from './hardware/nics.ts';
 import type { Parts } from './hardware/parts.ts';
 import { usesDiskError } from './images.ts';
@@ -166,13 +167,13 @@ async function removeDisk(change: Change, disk: MachineDisk): Promise<void> {
   await removeBackend(change.qmp, disk.slot);
 }
 
-/** A disk's block nodes and throttle, from the top down; nothing to one that has none. */
+/** A disk's block nodes, throttle and thread, from the top down; nothing to one that has none. */
 async function removeBackend(qmp: QmpClient, slot: string): Promise<void> {
   const there = (await qmp.execute('query-named-block-nodes', { flat: true })).map((node) => node['node-name'] ?? '');
   const limits = there.filter((node) => node === limitsNode(slot));
   for (const node of [...limits, ...lowerNodes(slot, there)]) await qmp.execute('blockdev-del', { 'node-name': node });
   const objects = await qmp.execute('qom-list', { path: '/objects' });
-  if (objects.some(({ name }) => name === limitsNode(slot))) await qmp.execute('object-del', { id: limitsNode(slot) });
+  for (const id of [limitsNode(slot), iothread(slot)]) if (objects.some(({ name }) => name === id)) await qmp.execute('object-del', { id });
 }
 
 async function addNic({ machine, qmp }: Change, nic: MachineNic): Promise<void> {

@@ -3,7 +3,7 @@ import { access, mkdir, readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 
 import type { DriverContext, MachineNic, MachineSpec, StopMode } from '@nakhoda/driver';
-import type { ProcessRef } from '@nakhoda/host';
+import type { ProcessRef, StagedFile } from '@nakhoda/host';
 import { NakhodaError, toNakhodaError } from '@nakhoda/schema';
 
 import type { ChainImage } from './block-nodes.ts';
@@ -14,8 +14,8 @@ import { hasLink, nicDevice } from './hardware/nics.ts';
 import { imageChain } from './layers.ts';
 import type { Machine } from './machine.ts';
 import type { RunRecord } from './machine-record.ts';
-import { launchQemu } from './launch.ts';
-import { cleanUpRun, killQemu, readHowEnded, readLastWords, removeSockets } from './process.ts';
+import { keepStandbyLater, launchQemu } from './launch.ts';
+import { cleanUpRun, killQemu, prepareRun, readHowEnded, readLastWords, removeSockets } from './process.ts';
 import type { QmpClient } from './qmp/qmp-client.ts';
 import { readSnapshots } from './snapshot-store.ts';
 import { readHostDeviceFacts } from './host-device-facts.ts';
@@ -49,6 +49,8 @@ export async function startMachine(
   const { spec } = machine;
   let run: RunRecord | null = null;
   let tpm: ProcessRef | null = null;
+  let begun: StagedFile | null = null;
+  let ready: Promise<unknown> = Promise.resolve();
   machine.activity = { state: 'starting', reason: 'QEMU is being started.' };
   machine.emit('state');
   try {
@@ -58,8 +60,7 @@ export async function startMachine(
     await checkFiles(environment, spec, chain);
     for (const nic of spec.nics) await checkTap(spec.name, nic);
     const host = await findHostDevices(environment, spec);
-    await environment.confinement.prepare(spec);
-    const execution = await environment.execution();
+    const [execution] = await Promise.all([environment.execution(), environment.confinement.prepare(spec)]);
     const accelerator = execution.mode === 'kvm' ? 'kvm' : 'tcg';
     const baseMemoryMiB = incoming?.baseMemoryMiB ?? spec.memoryMiB;
     const argv = commandLine(spec, {
@@ -74,9 +75,13 @@ export async function startMachine(
     });
     ctx.signal.throwIfAborted();
 
-    await machine.setBoot({ kind: 'launching', at: new Date().toISOString() });
-    if (spec.tpm) tpm = await startTpm(environment, spec);
-    const launched = await launchQemu(environment, ctx, spec, { argv, kvm: accelerator === 'kvm', host });
+    ready = Promise.all([machine.setBoot({ kind: 'launching', at: new Date().toISOString() }), prepareRun(spec)]);
+    ready.catch(() => undefined);
+    if (spec.tpm) {
+      await ready;
+      tpm = await startTpm(environment, spec);
+    }
+    const launched = await launchQemu(environment, ctx, spec, { argv, kvm: accelerator === 'kvm', host, ready });
     run = {
       kind: 'run',
       ...launched,
@@ -91,25 +96,30 @@ export async function startMachine(
     };
     await machine.setBoot(run);
     machine.follow(run);
+    // While QEMU starts.
+    begun = await machine.stageBoot({ ...run, begun: true });
     const qmp = await machine.qmp(qmpTimeoutMs);
     if (!qmp) throw await startError(machine, run);
     ctx.signal.throwIfAborted();
-    await verify(qmp, spec.uuid, accelerator);
-    // Before the guest runs: what it prints first must not be lost.
-    await machine.hub?.whenConnected(5_000);
+    // Connected before the guest runs: what it prints first must not be lost.
+    await Promise.all([verify(qmp, spec.uuid, accelerator), machine.hub?.whenConnected(5_000), environment.confinement.seal(spec)]);
     for (const nic of spec.nics) if (!hasLink(nic)) await qmp.execute('set_link', { name: nicDevice(nic.slot), up: false });
-    await environment.confinement.seal(spec);
     await incoming?.load(qmp);
     ctx.signal.throwIfAborted();
     if (incoming?.loaded) {
       run = { ...run, loaded: true };
       await machine.setBoot(run);
+      await begun.discard();
+      begun = await machine.stageBoot({ ...run, begun: true });
       await incoming.loaded();
     }
     await qmp.execute('cont', {});
-    await machine.setBoot({ ...run, begun: true });
+    await begun.commit();
     ctx.log(`QEMU runs as process ${launched.process.pid} (${execution.mode}: ${execution.reason})`);
   } catch (error) {
+    // What is being written must not come after what is written now.
+    await ready.catch(() => undefined);
+    await begun?.discard();
     await abandon(machine, run, error);
     if (tpm) await endTpm(spec, tpm);
     if (ctx.signal.aborted || (error instanceof NakhodaError && keptCodes.has(error.code))) throw error;
@@ -121,6 +131,7 @@ export async function startMachine(
   } finally {
     machine.activity = null;
     machine.emit('state');
+    void keepStandbyLater(environment);
   }
 }
 
@@ -142,7 +153,7 @@ async function checkFiles({ isHeld }: Environment, spec: MachineSpec, chain: (sl
     ...(spec.cdrom === null ? [] : [{ what: 'CD image', path: spec.cdrom, mode: constants.R_OK }]),
     ...(spec.cloudInit === undefined ? [] : [{ what: 'cloud-init image', path: spec.cloudInit, mode: constants.R_OK }]),
   ];
-  for (const { what, path, mode } of files) {
+  const check = async ({ what, path, mode }: (typeof files)[number]): Promise<void> => {
     try {
       await access(path, mode);
     } catch (error) {
@@ -152,7 +163,8 @@ async function checkFiles({ isHeld }: Environment, spec: MachineSpec, chain: (sl
         cause: error,
       });
     }
-  }
+  };
+  await Promise.all(files.map(check));
 }
 
 /**
@@ -171,8 +183,7 @@ export async function checkTap(vm: string, { slot, attachment }: MachineNic): Pr
 
 /** A QEMU that is another VM's, or runs the guest otherwise than was announced, is not let go. */
 async function verify(qmp: QmpClient, uuid: string, accelerator: 'kvm' | 'tcg'): Promise<void> {
-  const { UUID } = await qmp.execute('query-uuid', {});
-  const { enabled } = await qmp.execute('query-kvm', {});
+  const [{ UUID }, { enabled }] = await Promise.all([qmp.execute('query-uuid', {}), qmp.execute('query-kvm', {})]);
   if (UUID === uuid && enabled === (accelerator === 'kvm')) return;
   throw new NakhodaError('vm.start-failed', {
     message: `The QEMU that answers is not the one that was started (UUID ${UUID}, KVM ${enabled ? 'on' : 'off'}).`,

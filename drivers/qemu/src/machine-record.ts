@@ -2,7 +2,7 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import type { MachineSpec } from '@nakhoda/driver';
-import { type ProcessRef, readJsonFile, writeFileAtomic } from '@nakhoda/host';
+import { type ProcessRef, readJsonFile, type StagedFile, stageFile, writeFileAtomic } from '@nakhoda/host';
 import type { Execution } from '@nakhoda/schema';
 
 import type { BaseImages, DiskPlaces } from './layers.ts';
@@ -87,7 +87,16 @@ export async function readBootRecord(spec: MachineSpec): Promise<BootRecord | nu
 export async function writeBootRecord(spec: MachineSpec, boot: BootRecord | null): Promise<void> {
   const path = machinePaths(spec).boot;
   if (boot === null) await rm(path, { force: true });
-  else await writeFileAtomic(path, `${JSON.stringify(boot, null, 2)}\n`);
+  else await writeFileAtomic(path, bootText(boot));
+}
+
+/** What the record will be next, so that it takes no time then. It is not synced: a power cut ends the run as well. */
+export async function stageBootRecord(spec: MachineSpec, boot: BootRecord): Promise<StagedFile> {
+  return stageFile(machinePaths(spec).boot, bootText(boot));
+}
+
+function bootText(boot: BootRecord): string {
+  return `${JSON.stringify(boot, null, 2)}\n`;
 }
 
 /** The records of all VMs below the folder; `unreadable` are told about, not stumbled over. */

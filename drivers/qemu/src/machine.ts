@@ -7,6 +7,7 @@ import {
   processRef,
   type ProcessRef,
   SerialHub,
+  type StagedFile,
 } from '@nakhoda/host';
 import type { GuestAccess, GuestAgent } from '@nakhoda/host';
 import type { DriverEvent, MachineSpec, MachineStatus } from '@nakhoda/driver';
@@ -14,7 +15,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 import { machinePaths } from './machine-paths.ts';
 import type { DiskPlaces } from './layers.ts';
-import { type BootRecord, type MachineRecord, placesOf, type RunRecord, writeBootRecord } from './machine-record.ts';
+import { type BootRecord, type MachineRecord, placesOf, type RunRecord, stageBootRecord, writeBootRecord } from './machine-record.ts';
 import { type Activity, deriveStatus, type DiskFaults, diskFaultsOf } from './machine-state.ts';
 import { cleanUpRun, endsWithin, killOrphans, killQemu, readHowEnded, readLastWords, removeSockets } from './process.ts';
 import type { RunState } from './qmp/commands.ts';
@@ -99,6 +100,18 @@ export class Machine {
   async setBoot(boot: BootRecord | null): Promise<void> {
     await writeBootRecord(this.spec, boot);
     this.boot = boot;
+  }
+
+  /** As `setBoot`, in two halves: what takes time is done when this resolves, and the rest by `commit`. */
+  async stageBoot(boot: RunRecord): Promise<StagedFile> {
+    const staged = await stageBootRecord(this.spec, boot);
+    return {
+      ...staged,
+      commit: async () => {
+        await staged.commit();
+        this.boot = boot;
+      },
+    };
   }
 
   /** Memory on disk, from which the next start goes on; null when there is none. */
@@ -292,11 +305,13 @@ export class Machine {
       if (event === 'WATCHDOG') this.#onWatchdog();
       if (stateEvents.has(event) && !this.quiet) this.emit('state');
     });
-    // The guest may have powered itself off while no daemon listened.
+    this.#connected();
+    // A guest that is let run only now has done nothing yet.
+    if (this.boot?.kind === 'run' && !this.boot.begun && this.activity?.state === 'starting') return;
+    // It may have powered itself off while no daemon listened.
     const { status } = await qmp.execute('query-status', {}).catch(() => ({ status: null }));
     if (status === 'shutdown') this.#finishUnasked();
     if (status === 'watchdog') this.#onWatchdog();
-    this.#connected();
     this.emit('state');
   }
 

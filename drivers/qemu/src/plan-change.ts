@@ -115,7 +115,9 @@ function diskChange(before: MachineDisk | undefined, after: MachineDisk | undefi
     if (layered.includes(disk.slot)) return { steps: [], pending: [{ field, reason: heldBySnapshots }] };
     return { steps: [{ field, kind: 'remove-disk', disk }], pending: [] };
   }
-  const fixed = (['path', 'format', 'bus', 'cache', 'discard', 'ssd'] as const).filter((name) => before[name] !== after[name]);
+  const fixed = (['path', 'format', 'bus', 'cache', 'discard', 'ssd', 'iothread'] as const).filter(
+    (name) => (before[name] ?? false) !== (after[name] ?? false),
+  );
   const { slot, sizeBytes, iopsLimit, mbpsLimit } = after;
   const held = layered.includes(slot);
   const limits = (['iopsLimit', 'mbpsLimit'] as const).filter((name) => before[name] !== after[name]);

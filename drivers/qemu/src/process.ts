@@ -99,7 +99,8 @@ async function findOrphan(spec: MachineSpec): Promise<ProcessRef | null> {
   for (const entry of await readdir('/proc')) {
     if (!/^\d+$/.test(entry)) continue;
     const argv = processArgv(Number(entry)) ?? [];
-    const isSupervisor = argv.at(-1) === qemuLaunch;
+    // The name of one that was waiting for its plan is filled up with blanks.
+    const isSupervisor = argv.some((argument) => argument.trimEnd() === qemuLaunch);
     const ref = isSupervisor || argv.some(isQemu) ? processRef(Number(entry)) : null;
     if (ref && isSupervisor) return ref;
     if (ref && isAlive(ref)) found.push(ref);

@@ -2,6 +2,7 @@ import { type MachineSpec, type SpecProblem, specProblems } from '@nakhoda/drive
 import type { Capabilities } from '@nakhoda/schema';
 
 import { diskPlaceProblem } from './hardware/disks.ts';
+import { iothreadBusProblem } from './hardware/iothreads.ts';
 import type { HostHardware } from './host-hardware.ts';
 import { machinePaths } from './machine-paths.ts';
 
@@ -29,9 +30,11 @@ export function validateSpec(spec: MachineSpec, capabilities: Capabilities, host
 
 function diskProblems({ machine }: MachineSpec, disk: MachineSpec['disks'][number], field: string): SpecProblem[] {
   const place = diskPlaceProblem(machine, disk);
+  const threadless = iothreadBusProblem(disk);
   const silent = disk.ssd && disk.bus === 'virtio';
   return [
     ...(place === null ? [] : [{ field: `${field}.bus`, message: place, hint: 'Use sata, scsi or virtio, or the machine i440fx.' }]),
+    ...(threadless === null ? [] : [{ field: `${field}.iothread`, message: threadless, hint: 'Use virtio or scsi.' }]),
     ...(silent
       ? [{ field: `${field}.ssd`, message: 'virtio-blk has no way to tell the guest that it is an SSD.', hint: 'Use scsi.' }]
       : []),

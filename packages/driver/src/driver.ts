@@ -36,7 +36,7 @@ export type NicAttachment =
   /** A NIC with no cable in it. */
   | { kind: 'none' };
 
-export interface MachineDisk extends Pick<VmDisk, 'bus' | 'cache' | 'discard' | 'ssd' | 'iopsLimit' | 'mbpsLimit'> {
+export interface MachineDisk extends Pick<VmDisk, 'bus' | 'cache' | 'discard' | 'ssd' | 'iothread' | 'iopsLimit' | 'mbpsLimit'> {
   /** `disk0` to `disk9`; the order of the guest's disks. */
   slot: string;
   /** Absolute path of the image. `define` makes it where it does not exist. */

@@ -66,7 +66,8 @@ function changes(spec: MachineSpec, support: HardwareSupport): { field: string; 
   const ofDisks = spec.disks.flatMap((disk, index) =>
     (['discard', 'ssd', 'iopsLimit', 'mbpsLimit'] as const)
       .filter((field) => disk[field] !== usualDisk[field])
-      .map((field) => ({ field: `disks.${index}.${field}`, kind: field })),
+      .map((field) => ({ field: `disks.${index}.${field}`, kind: field as string }))
+      .concat(disk.iothread === true ? [{ field: `disks.${index}.iothread`, kind: 'iothread' }] : []),
   );
   const ofNics = spec.nics.flatMap(({ linkUp }, index) =>
     linkUp === defaultNic(support).linkUp ? [] : [{ field: `nics.${index}.linkUp`, kind: 'linkUp' }],

@@ -4,9 +4,28 @@ import { dirname } from 'node:path';
 
 import { NakhodaError } from '@nakhoda/schema';
 
+/** New content of a file that lies ready beside it, on stable storage. */
+export interface StagedFile {
+  /** Puts it in the file's place at once. Who must not lose it with the power has to sync the folder, too. */
+  commit(): Promise<void>;
+  discard(): Promise<void>;
+}
+
 /** Writes a file so that a reader, or a crash, sees the old content or the new, never a part. */
 export async function writeFileAtomic(path: string, content: string | Uint8Array, options: { mode?: number } = {}): Promise<void> {
+  await (await stageFile(path, content, options)).commit();
+  const folder = await open(dirname(path), 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+/** All of `writeFileAtomic` that takes time, beforehand. */
+export async function stageFile(path: string, content: string | Uint8Array, options: { mode?: number } = {}): Promise<StagedFile> {
   const temporary = `${path}.${randomBytes(6).toString('hex')}.new`;
+  const discard = (): Promise<void> => rm(temporary, { force: true });
   try {
     const file = await open(temporary, 'wx', options.mode ?? 0o600);
     try {
@@ -15,17 +34,21 @@ export async function writeFileAtomic(path: string, content: string | Uint8Array
     } finally {
       await file.close();
     }
-    await rename(temporary, path);
   } catch (error) {
-    await rm(temporary, { force: true });
+    await discard();
     throw noRoomError(path, error) ?? error;
   }
-  const folder = await open(dirname(path), 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
+  return {
+    discard,
+    async commit() {
+      try {
+        await rename(temporary, path);
+      } catch (error) {
+        await discard();
+        throw noRoomError(path, error) ?? error;
+      }
+    },
+  };
 }
 
 /** What a write fails with that found no room; null for other faults. */

@@ -5,6 +5,7 @@ export * from './atomic-file.ts';
 export * from './file-exists.ts';
 export * from './cache-folder.ts';
 export * from './tiny-guest.ts';
+export * from './qemu-runtime.ts';
 export * from './virtualbox-runtime.ts';
 export * from './serial/serial-hub.ts';
 export * from './serial/serial-shell.ts';

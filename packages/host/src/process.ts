@@ -64,6 +64,11 @@ export interface SpawnOptions {
   cwd?: string;
 }
 
+/** Opens a program's log to be appended to; made with mode 0600. Never through a link: hypervisors may make files beside it. */
+export function openLog(path: string): number {
+  return openSync(path, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
+}
+
 /**
  * Starts a program in a session of its own, so that it outlives the daemon, with no standard input.
  * @throws NakhodaError `exec.not-found` or `exec.failed` when it cannot be started at all.
@@ -71,8 +76,7 @@ export interface SpawnOptions {
 export function spawnDetached(argv: readonly string[], options: SpawnOptions): Promise<ProcessRef> {
   const [program, ...args] = argv;
   if (program === undefined) throw new TypeError('spawnDetached needs a program');
-  // Never through a link: hypervisors may make files beside it.
-  const log = openSync(options.logPath, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
+  const log = openLog(options.logPath);
   try {
     const child = spawn(program, args, {
       detached: true,

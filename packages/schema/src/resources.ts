@@ -41,6 +41,7 @@ export const VmDisk = Type.Object(
     cache: DiskCache,
     discard: Type.Boolean({ description: 'what the guest trims is given back to the host' }),
     ssd: Type.Boolean({ description: 'the guest is told that it is no rotating disk' }),
+    iothread: Type.Optional(Type.Boolean({ description: 'a thread of the hypervisor serves it alone; absent: no' })),
     ...DiskLimits,
   },
   closed,

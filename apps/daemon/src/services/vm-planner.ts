@@ -1,6 +1,6 @@
 import { checkDiskSize } from '@nakhoda/host';
 import { defaultDisk, defaultHardware, defaultNic } from '@nakhoda/driver';
-import type { Capabilities, HypervisorId, VmCreate, VmSpec } from '@nakhoda/schema';
+import type { Capabilities, HypervisorId, VmCreate, VmDisk, VmSpec } from '@nakhoda/schema';
 import { NakhodaError } from '@nakhoda/schema';
 
 import { planCloudInitSettings } from './cloud-init-settings.ts';
@@ -106,12 +106,13 @@ function settingsOf<Settings extends object>(request: VmCreate, defaults: Settin
   return { ...defaults, ...Object.fromEntries(named) };
 }
 
-function diskOf(request: VmCreate, usual: ReturnType<typeof defaultDisk>): ReturnType<typeof defaultDisk> {
+function diskOf(request: VmCreate, usual: ReturnType<typeof defaultDisk>): ReturnType<typeof defaultDisk> & Pick<VmDisk, 'iothread'> {
   return {
     bus: request.diskBus ?? usual.bus,
     cache: request.diskCache ?? usual.cache,
     discard: request.diskDiscard ?? usual.discard,
     ssd: request.diskSsd ?? usual.ssd,
+    ...(request.diskIothread === undefined ? {} : { iothread: request.diskIothread }),
     iopsLimit: request.diskIopsLimit ?? usual.iopsLimit,
     mbpsLimit: request.diskMbpsLimit ?? usual.mbpsLimit,
   };

@@ -9,11 +9,12 @@ import { NakhodaError, toNakhodaError } from '@nakhoda/schema';
 import { guestStep } from './guest-step.ts';
 import { pageStep } from './page-step.ts';
 import { packagesStep } from './packages-step.ts';
+import { qemu10Step } from './qemu10-step.ts';
 import type { SetupContext, SetupStep } from './setup-step.ts';
 import { parseSetupArguments, type SetupOrder, type SetupUsage } from './setup-arguments.ts';
 import { virtualBoxStep } from './virtualbox-step.ts';
 
-const steps: readonly SetupStep[] = [packagesStep, pageStep, virtualBoxStep, guestStep];
+const steps: readonly SetupStep[] = [packagesStep, pageStep, virtualBoxStep, guestStep, qemu10Step];
 
 interface StepResult {
   readonly step: SetupStep['name'];

@@ -9,6 +9,7 @@ const plain = { steps: all, json: false, check: false, keepGoing: false };
 test('orders everything, or what is named', () => {
   assert.deepEqual(parseSetupArguments([]), plain);
   assert.deepEqual(parseSetupArguments(['guest', '--json']), { ...plain, steps: ['guest'], json: true });
+  assert.deepEqual(parseSetupArguments(['qemu10']), { ...plain, steps: ['qemu10'] });
   assert.deepEqual(parseSetupArguments(['--check', '--keep-going', 'packages', 'virtualbox']), {
     ...plain,
     steps: ['packages', 'virtualbox'],

@@ -17,17 +17,19 @@ export interface SetupUsage {
   readonly mistake: string | null;
 }
 
-const usage = `Usage: nakhoda setup [page|virtualbox|guest] [--json]
+const usage = `Usage: nakhoda setup [page|virtualbox|guest|qemu10] [--json]
 
 Installs what Nakhoda needs on this machine, and starts nothing:
   packages     QEMU and the tools around it, from the system's package archive
   page         the web page, built from its sources
   virtualbox   VirtualBox, from there too or as an isolated run time in the cache folder
   guest        the tiny Linux guest, built and kept in the cache folder
-Without an argument: all four. What is there already is left as it is.
+  qemu10       QEMU 10 beside Debian 12's own, from its backports, unpacked into the cache folder
+Without an argument: all but the last. What is there already is left as it is.
 `;
 
-const stepNames = ['packages', 'page', 'virtualbox', 'guest'] as const satisfies SetupStep['name'][];
+const usualSteps = ['packages', 'page', 'virtualbox', 'guest'] as const satisfies SetupStep['name'][];
+const stepNames = [...usualSteps, 'qemu10'] as const satisfies SetupStep['name'][];
 
 /**
  * Reads the arguments of `nakhoda setup`; `--check`, `--keep-going` and the step `packages`
@@ -57,7 +59,7 @@ export function parseSetupArguments(args: readonly string[]): SetupOrder | Setup
     return { usage, mistake: `There is nothing called ${JSON.stringify(unknown)} to set up.` };
   }
   return {
-    steps: steps.length === 0 ? stepNames : steps,
+    steps: steps.length === 0 ? usualSteps : steps,
     json: values.json,
     check: values.check,
     keepGoing: values['keep-going'],

@@ -9,7 +9,7 @@ export interface SetupContext {
 
 /** One part of the set-up; running a step whose result is already there changes nothing. */
 export interface SetupStep {
-  readonly name: 'packages' | 'page' | 'virtualbox' | 'guest';
+  readonly name: 'packages' | 'page' | 'virtualbox' | 'guest' | 'qemu10';
   /** What the step is for, for the person who waits. */
   readonly title: string;
   /** What is there, in a few words, or null when `run` has something to do. Quick, and only looks. */

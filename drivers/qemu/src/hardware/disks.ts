@@ -3,6 +3,7 @@ import type { DiskBus, MachineName } from '@nakhoda/schema';
 
 import { type ChainImage, chainNodes, layerNode } from '../block-nodes.ts';
 import { bootIndex } from './boot-order.ts';
+import { iothreadMember, iothreadObjects } from './iothreads.ts';
 import { type Part, type Parts, slotNumber } from './parts.ts';
 import { fixedPlace, pluggablePlace } from './placement.ts';
 
@@ -44,7 +45,7 @@ export function diskLimits({ iopsLimit, mbpsLimit }: Pick<MachineDisk, 'iopsLimi
 export function diskParts(spec: Pick<MachineSpec, 'machine' | 'bootOrder'>, disk: MachineDisk, chain: readonly ChainImage[]): Parts {
   const { slot } = disk;
   return {
-    objects: [{ 'qom-type': 'throttle-group', 'id': limitsNode(slot), 'limits': diskLimits(disk) }],
+    objects: [...iothreadObjects(disk), { 'qom-type': 'throttle-group', 'id': limitsNode(slot), 'limits': diskLimits(disk) }],
     nodes: [
       ...chainNodes(slot, chain, disk),
       {
@@ -74,12 +75,12 @@ function devices(spec: Pick<MachineSpec, 'machine' | 'bootOrder'>, disk: Machine
   const id = diskDevice(slot);
   switch (bus) {
     case 'virtio':
-      return [{ 'driver': 'virtio-blk-pci', id, ...place, 'num-queues': queues, ...common }];
+      return [{ 'driver': 'virtio-blk-pci', id, ...place, 'num-queues': queues, ...iothreadMember(disk), ...common }];
     case 'nvme':
       return [{ driver: 'nvme', id, ...place, ...common }];
     case 'scsi':
       return [
-        { driver: 'virtio-scsi-pci', id: controller(slot), ...place, num_queues: queues },
+        { driver: 'virtio-scsi-pci', id: controller(slot), ...place, num_queues: queues, ...iothreadMember(disk) },
         { 'driver': 'scsi-hd', id, 'bus': `${controller(slot)}.0`, 'scsi-id': 0, 'lun': 0, ...common, ...rotation },
       ];
     case 'sata':

@@ -56,8 +56,11 @@ export class QmpClient {
 
   async negotiate(timeoutMs: number): Promise<void> {
     const timer = setTimeout(() => this.#greeting.reject(timeoutError('its greeting', timeoutMs)), timeoutMs);
+    // With the connection, and not after the greeting: QEMU reads it when it has greeted, and a start waits for it.
+    const negotiated = this.execute('qmp_capabilities', {}, { timeoutMs });
+    negotiated.catch(() => undefined);
     await this.#greeting.promise.finally(() => clearTimeout(timer));
-    await this.execute('qmp_capabilities', {}, { timeoutMs });
+    await negotiated;
   }
 
   /** Resolves when the connection has ended, whoever ended it. */

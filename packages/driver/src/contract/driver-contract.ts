@@ -54,7 +54,10 @@ export function isRequired(name: string): boolean {
  * from its definition to its removal, and fails when anything of it is left at the end.
  */
 export function driverContract(options: DriverContractOptions): void {
-  void test(`driver contract: ${options.name}`, async (t) => {
+  const { variant, leftOut = [] } = options;
+  const unknown = leftOut.filter((title) => !chapters.some(([known]) => known === title));
+  if (unknown.length > 0) throw new RangeError(`The suite has no chapter ${unknown.join(', ')}.`);
+  void test(`driver contract: ${options.name}${variant === undefined ? '' : `, ${variant}`}`, async (t) => {
     await using cleanup = new AsyncDisposableStack();
     const harness = await options.makeHarness();
     cleanup.defer(() => harness.dispose());
@@ -71,7 +74,7 @@ export function driverContract(options: DriverContractOptions): void {
     }
 
     const bench = new Bench(harness, driver, await harness.spec());
-    for (const [title, chapter] of chapters) await t.test(title, (t) => chapter(t, bench));
+    for (const [title, chapter] of chapters.filter(([one]) => !leftOut.includes(one))) await t.test(title, (t) => chapter(t, bench));
     await nothingIsLeft(t, bench, harness);
   });
 }

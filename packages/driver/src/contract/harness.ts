@@ -47,11 +47,15 @@ export interface ContractHarness {
   /** False where a boot is too dear: then another test has to show what a full clone of a running VM holds. */
   bootsFullClones?: boolean;
   /** What a disk has to be like to come while the guest runs, other than by default. */
-  hotplugDisk?: Partial<Pick<MachineDisk, 'bus' | 'cache' | 'discard'>>;
+  hotplugDisk?: Partial<Pick<MachineDisk, 'bus' | 'cache' | 'discard' | 'iothread'>>;
 }
 
 export interface DriverContractOptions {
   name: HypervisorId;
+  /** What is told beside the name, where a driver passes the suite more than once: such as the hypervisor's version. */
+  variant?: string;
+  /** Titles of the chapters that are left out: another run of the suite has them. Default: none. */
+  leftOut?: readonly string[];
   /** When true, a hypervisor that is unusable here fails the suite instead of skipping it. See `isRequired`. */
   required: boolean;
   makeHarness(): Promise<ContractHarness> | ContractHarness;

@@ -45,7 +45,7 @@ test('a program of the isolated run time', () => {
     ...['lend-deep', '/mnt/images', '/d/images'],
     ...['lend-deep', '/d/virtualbox', '/d/virtualbox'],
     ...['lend-deep', '/d/virtualbox/ipc', '/tmp/.vbox-x-ipc'],
-    ...['close', 'folders', 'become', id, id, '', '0'],
+    ...['close', 'folders', 'become', id, id, '', '-1', '0'],
     ...['run', '/usr/lib/virtualbox/VBoxManage', 'list', 'vms'],
   ]);
 });
@@ -77,7 +77,7 @@ test("the distribution's hardened VirtualBox with its kernel driver: root's devi
     ...['show', '/d/virtualbox/account/passwd', '/etc/passwd', 'show', '/d/virtualbox/account/group', '/etc/group'],
     ...['device', '/dev/vboxdrv', '0', '0', 'device', '/dev/vboxdrvu', id, id],
     ...['processes', '/proc', 'temporary', '/tmp'],
-    ...['close', 'folders', 'become', id, id, '127', '1'],
+    ...['close', 'folders', 'become', id, id, '127', '-1', '1'],
     ...['run', '/usr/lib/virtualbox/VBoxHeadless', '--startvm', 'web'],
   ]);
 });
@@ -92,7 +92,7 @@ test('whatever it is lent: folders come before what lies in them, and the user c
       assert.equal(places.length, lend.length + show.length);
       for (const [index, place] of places.entries())
         assert.ok(!places.slice(index + 1).some((later) => place.startsWith(`${later}/`)), places.join(' '));
-      assert.deepEqual(words.slice(-7), ['become', id, id, '', '0', 'run', '/bin/true']);
+      assert.deepEqual(words.slice(-8), ['become', id, id, '', '-1', '0', 'run', '/bin/true']);
     }),
   );
 });

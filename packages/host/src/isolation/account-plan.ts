@@ -1,5 +1,6 @@
 import { isAbsolute } from 'node:path';
 
+import { noCapability } from './launch-plan.ts';
 import { supervisorProgram } from './supervise.ts';
 import type { PathPair } from './private-view.ts';
 import type { VmIdentity } from './vm-identity.ts';
@@ -58,7 +59,7 @@ export function accountArgv(request: AccountRequest, facts: AccountFacts, argv: 
     ...['processes', '/proc', 'temporary', '/tmp'],
     // A folder before what lies in it, or it would cover it.
     ...pairs.toSorted((a, b) => a.path.length - b.path.length).flatMap(({ word, source, path }) => [word, source, path]),
-    ...['close', 'folders', 'become', String(uid), String(gid), request.groups.join(','), request.setUid ? '1' : '0'],
+    ...['close', 'folders', 'become', String(uid), String(gid), request.groups.join(','), noCapability, request.setUid ? '1' : '0'],
     ...['run', ...argv],
   ];
 }

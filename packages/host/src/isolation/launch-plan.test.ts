@@ -43,10 +43,8 @@ test('a launch plan in the words of the supervisor', () => {
     ...['show', '/d/iso', '/d/iso'],
     ...['lend', '/mnt/d/images/101', '/d/images/101'],
     'close',
-    'run',
-    ...['setpriv', '--reuid=1900000101', '--regid=1900000101', '--clear-groups'],
-    ...['--inh-caps=-all', '--ambient-caps=-all', '--bounding-set=-all', '--no-new-privs', '--'],
-    ...['qemu-system-x86_64', '-name', 'a b'],
+    ...['become', '1900000101', '1900000101', '', '-1', '0'],
+    ...['run', 'qemu-system-x86_64', '-name', 'a b'],
     '',
   ]);
 });
@@ -60,17 +58,15 @@ test('without an identity the program is run as it is', () => {
 
 test('a capability is kept behind the guard alone', () => {
   const guarded = words(encodeLaunchPlan({ ...plan, userfaultfd: true }));
-  assert.deepEqual(guarded.slice(guarded.indexOf('close'), guarded.indexOf('run')), ['close', 'guard']);
-  const sets = guarded.filter((word) => word.includes('-all'));
-  assert.deepEqual(sets, ['--inh-caps=-all,+sys_ptrace', '--ambient-caps=-all,+sys_ptrace', '--bounding-set=-all,+sys_ptrace']);
+  assert.deepEqual(guarded.slice(guarded.indexOf('close'), guarded.indexOf('run')), [
+    ...['close', 'guard', 'become', '1900000101', '1900000101', '', '19', '0'],
+  ]);
   assert.throws(() => encodeLaunchPlan({ ...plan, view: null, userfaultfd: true }), RangeError);
 });
 
 test('a program that may lock memory gets the limit before its power goes', () => {
   const locking = words(encodeLaunchPlan({ ...plan, lockedBytes: 1_610_612_736 }));
-  assert.deepEqual(locking.slice(locking.indexOf('run')).slice(0, 4), [
-    ...['run', 'prlimit', '--memlock=1610612736:1610612736', 'setpriv'],
-  ]);
+  assert.deepEqual(locking.slice(locking.indexOf('close')).slice(0, 4), ['close', 'lock', '1610612736', 'become']);
 });
 
 test('what would change the meaning of a plan is refused', () => {

@@ -31,19 +31,10 @@ export interface LaunchPlan {
   argv: readonly string[];
 }
 
-/**
- * util-linux's setpriv before a command: from then on there is another user, no further group, no capability, and no
- * way back to any (`no_new_privs`, an empty bounding set).
- */
-export function identityArgv(identity: VmIdentity, argv: readonly string[], kept: 'sys_ptrace' | null = null): string[] {
-  const { uid, gid } = identity;
-  const sets = kept === null ? '-all' : `-all,+${kept}`;
-  return [
-    ...['setpriv', `--reuid=${uid}`, `--regid=${gid}`, '--clear-groups'],
-    ...[`--inh-caps=${sets}`, `--ambient-caps=${sets}`, `--bounding-set=${sets}`, '--no-new-privs', '--'],
-    ...argv,
-  ];
-}
+/** linux/capability.h */
+const sysPtrace = '19';
+/** What the supervisor's `become` takes for a capability to keep when there is none. */
+export const noCapability = '-1';
 
 /**
  * The plan as the supervisor reads it: words, each ended by NUL.
@@ -59,10 +50,11 @@ export function encodeLaunchPlan(plan: LaunchPlan): string {
     ...plan.cgroups.flatMap((path) => ['cgroup', path]),
     ...(view === null || identity === null ? [] : ['view', ...view.flatMap((entry) => viewWords(entry, identity)), 'close']),
     ...(userfaultfd ? ['guard'] : []),
+    // While there is still the power to raise a limit.
+    ...(lockedBytes === undefined ? [] : ['lock', String(lockedBytes)]),
+    ...(identity === null ? [] : ['become', String(identity.uid), String(identity.gid), '', userfaultfd ? sysPtrace : noCapability, '0']),
     'run',
-    // util-linux's, while there is still the power to raise a limit.
-    ...(lockedBytes === undefined ? [] : ['prlimit', `--memlock=${lockedBytes}:${lockedBytes}`]),
-    ...(identity === null ? plan.argv : identityArgv(identity, plan.argv, userfaultfd ? 'sys_ptrace' : null)),
+    ...plan.argv,
   ];
   if (plan.argv.length === 0 || words.some((word) => word.includes('\0')))
     throw new RangeError('A launch plan cannot hold that command line.');

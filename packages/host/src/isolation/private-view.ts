@@ -71,17 +71,18 @@ function isHidden({ source, path }: PathPair): boolean {
 /** Looks at the host for `planView`; `more` are devices beside those that any VM may have. */
 export async function readSystemFacts(more: readonly string[] = []): Promise<SystemFacts> {
   const roots = new Map<string, string | null>();
-  for (const path of rootNames) {
-    const found = await lstat(path).catch(() => null);
+  for (const { path, found } of await Promise.all(
+    rootNames.map(async (name) => ({ path: name, found: await lstat(name).catch(() => null) })),
+  )) {
     if (found?.isSymbolicLink()) roots.set(path, await readlink(path));
     else if (found?.isDirectory()) roots.set(path, null);
   }
   const settings = new Map<string, string>();
-  for (const path of settingNames) {
-    const source = await realpath(path).catch(() => null);
+  for (const { path, source } of await Promise.all(
+    settingNames.map(async (name) => ({ path: name, source: await realpath(name).catch(() => null) })),
+  )) {
     if (source !== null) settings.set(path, source);
   }
-  const devices = new Set<string>();
-  for (const path of [...knownDevices, ...more]) if ((await stat(path).catch(() => null))?.isCharacterDevice()) devices.add(path);
-  return { roots, settings, devices };
+  const nodes = await Promise.all([...knownDevices, ...more].map(async (path) => ({ path, found: await stat(path).catch(() => null) })));
+  return { roots, settings, devices: new Set(nodes.filter(({ found }) => found?.isCharacterDevice()).map(({ path }) => path)) };
 }

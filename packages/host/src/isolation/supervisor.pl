@@ -2,13 +2,18 @@
 # Starts one program as a launch plan says (launch-plan.ts), outlives the daemon, and records how the program ended:
 #
 #   supervisor.pl PLAN
+#   supervisor.pl - PADDING
+#
+# The second form is told on standard input, when the time has come, the plan's path and that of the file for both
+# outputs, each ended by NUL, and is the first form from then on; its name becomes the plan's path, for which the padding
+# makes room. Where the input ends before, it ends too.
 #
 # The plan is deleted before anything is done, so that it is carried out once at most. Where standard output is a
 # pipe or socket, the program's process id is written to it. SIGTERM is passed on to the program; SIGKILL ends this process
 # alone, and the program goes on without it.
 #
-# In its second form it makes a program's view, changes the user, and becomes the program: nobody waits for its end
-# (account-plan.ts). In its third, it lends files to a program that has such a view.
+# In its third form it makes a program's view, changes the user, and becomes the program: nobody waits for its end
+# (account-plan.ts). In its fourth, it lends files to a program that has such a view.
 #
 #   supervisor.pl --become WORD…
 #   supervisor.pl --lend-to PID {SOURCE PATH}…
@@ -21,19 +26,19 @@ use strict;
 BEGIN { $^W = 1 }
 
 # errno.h
-my ($interrupted, $exists) = (4, 17);
+my ($interrupted, $exists, $invalid) = (4, 17, 22);
 
-# asm/unistd.h
+# asm/unistd.h; asm/fcntl.h
 my %numbers = (
     x86_64 => {
         mount => 165, umount2 => 166, pivot_root => 155, unshare => 272, mknodat => 259, seccomp => 317,
-        setgroups => 116, setresuid => 117, setresgid => 119, capset => 126, prctl => 157,
-        setns => 308, open_tree => 428, move_mount => 429,
+        setgroups => 116, setresuid => 117, setresgid => 119, capset => 126, prctl => 157, prlimit64 => 302,
+        setns => 308, open_tree => 428, move_mount => 429, O_NOFOLLOW => 0400000,
     },
     aarch64 => {
         mount => 40, umount2 => 39, pivot_root => 41, unshare => 97, mknodat => 33,
-        setgroups => 159, setresuid => 147, setresgid => 149, capset => 91, prctl => 167,
-        setns => 268, open_tree => 428, move_mount => 429,
+        setgroups => 159, setresuid => 147, setresgid => 149, capset => 91, prctl => 167, prlimit64 => 261,
+        setns => 268, open_tree => 428, move_mount => 429, O_NOFOLLOW => 0100000,
     },
 );
 # linux/mount.h, linux/sched.h, linux/fcntl.h, linux/stat.h
@@ -50,6 +55,16 @@ sub CLONE_NEWNS () { 0x20000 }
 sub DETACH () { 2 }
 sub AT_FDCWD () { -100 }
 sub CHARACTER_DEVICE () { 0020000 }
+# linux/prctl.h, linux/capability.h, asm/resource.h
+sub KEEPCAPS () { 8 }
+sub CAPBSET_DROP () { 24 }
+sub NO_NEW_PRIVS () { 38 }
+sub CAP_AMBIENT () { 47 }
+sub AMBIENT_RAISE () { 2 }
+sub AMBIENT_CLEAR_ALL () { 4 }
+sub CAPABILITY_VERSION_3 () { 0x20080522 }
+sub MOST_CAPABILITIES () { 64 }
+sub MEMLOCK () { 8 }
 
 sub fail { die "nakhoda supervisor: @_\n" }
 
@@ -58,6 +73,12 @@ my $machine;
 sub number {
     $machine //= (eval('use Config; $Config{archname}') =~ /^([^-]+)/)[0];
     return ($numbers{$machine} or fail("unknown machine $machine"))->{$_[0]};
+}
+
+# Whether the call succeeded; `$!` has the reason where not.
+sub call_kernel {
+    my ($call, @arguments) = @_;
+    return syscall(number($call), @arguments) >= 0;
 }
 
 sub kernel {
@@ -167,22 +188,36 @@ sub guard {
     kernel('seccomp', 'filter', 1, 0, $descriptor);
 }
 
-# Another user and group, no further groups but those named, no capability, and no way back to any (`no_new_privs`, an
-# empty bounding set). As `hardened` the program is begun as a set-uid one of root's would be, without a capability: VirtualBox's
-# looks for that, and becomes the user before anything of the VM's is read. linux/prctl.h, linux/capability.h
+sub limit_locked_memory {
+    my $limit = pack 'Q2', ($_[0] + 0) x 2;
+    kernel('prlimit64', 'memlock', 0, MEMLOCK, $limit, 0);
+}
+
+# From here on there is another user and group, no further groups but those named (commas between), no capability but the one
+# that is kept (-1: none), and no way back to any: an empty bounding set, and no new privileges. What setpriv(1) does, without
+# starting a program for it. As `hardened` the program is begun as a set-uid one of root's would be, without a capability:
+# VirtualBox's looks for that, and becomes the user before anything of the VM's is read.
 sub become {
-    my ($uid, $gid, $groups, $hardened) = @_;
+    my ($uid, $gid, $groups, $kept, $hardened) = @_;
+    ($uid, $gid, $kept) = ($uid + 0, $gid + 0, $kept + 0);
     my @groups = split /,/, $groups;
-    # PR_CAPBSET_READ says no to what the kernel does not know, and all after it.
-    for (my $bit = 0; syscall(number('prctl'), 23, $bit, 0, 0, 0) >= 0; $bit++) {
-        kernel('prctl', 'bounding set', 24, $bit, 0, 0, 0);
+    kernel('prctl', 'ambient set', CAP_AMBIENT, AMBIENT_CLEAR_ALL, 0, 0, 0);
+    for my $capability (grep { $_ != $kept } 0 .. MOST_CAPABILITIES - 1) {
+        next if call_kernel('prctl', CAPBSET_DROP, $capability, 0, 0, 0);
+        # The kernel knows no more of them.
+        last if $! == $invalid && $capability > 0;
+        fail("bounding set, $capability: $!");
     }
-    kernel('prctl', 'ambient set', 47, 4, 0, 0, 0);
     kernel('setgroups', 'groups', scalar @groups, my $list = pack('L*', @groups));
-    kernel('setresgid', "group $gid", ($gid + 0) x 3);
-    kernel('setresuid', "user $uid", $uid + 0, ($hardened ? 0 : $uid + 0) x 2);
-    kernel('capset', 'capabilities', my $header = pack('LL', 0x20080522, 0), my $none = pack('L6', (0) x 6));
-    kernel('prctl', 'no_new_privs', 38, 1, 0, 0, 0);
+    kernel('prctl', 'keep capabilities', KEEPCAPS, 1, 0, 0, 0) if $kept >= 0;
+    kernel('setresgid', "group $gid", ($gid) x 3);
+    kernel('setresuid', "user $uid", $uid, ($hardened ? 0 : $uid) x 2);
+    my $header = pack 'L2', CAPABILITY_VERSION_3, 0;
+    # Effective, permitted, inheritable; each in two halves.
+    my $sets = pack 'L6', ($kept >= 0 ? 1 << $kept : 0) x 3, (0) x 3;
+    kernel('capset', 'capabilities', $header, $sets);
+    kernel('prctl', 'ambient set', CAP_AMBIENT, AMBIENT_RAISE, $kept, 0, 0) if $kept >= 0;
+    kernel('prctl', 'no new privileges', NO_NEW_PRIVS, 1, 0, 0, 0);
 }
 
 # Lends further files and folders to a program that has a view already: ways into them are opened here, and hung up there.
@@ -226,7 +261,7 @@ sub carry_out {
         elsif ($word eq 'lend-deep') { show(splice(@plan, 0, 2), 0, REC) }
         elsif ($word eq 'processes') { show_processes(shift @plan) }
         elsif ($word eq 'temporary') { show_temporary(shift @plan) }
-        elsif ($word eq 'become') { become(splice @plan, 0, 4) }
+        elsif ($word eq 'become') { become(splice @plan, 0, 5) }
         elsif ($word eq 'show') { show(splice(@plan, 0, 2), RDONLY) }
         elsif ($word eq 'lend') { show(splice(@plan, 0, 2), 0) }
         elsif ($word eq 'link') { my ($target, $path) = splice @plan, 0, 2; symlink $target, $path or fail("$path: $!") }
@@ -236,6 +271,7 @@ sub carry_out {
         elsif ($word eq 'machine') { $machine = shift @plan }
         # For programs that make folders, too.
         elsif ($word eq 'folders') { $mask = 0077 }
+        elsif ($word eq 'lock') { limit_locked_memory(shift @plan) }
         elsif ($word eq 'run') {
             umask $mask;
             { local $^W = 0; exec { $plan[0] } @plan }
@@ -265,16 +301,31 @@ sub record {
     close $file and rename "$path.new", $path;
 }
 
+# Waits to be told what to do, and gives the plan's path.
+sub stand_by {
+    # What loads something is done before the time has come.
+    number('mount');
+    local $/ = "\0";
+    my ($plan, $log) = map { my $path = <STDIN>; exit 0 unless defined $path && chomp $path; $path } 1 .. 2;
+    # Before the plan is touched: by this name a later daemon finds who may be about to start the program.
+    $0 = $plan;
+    open STDIN, '<', '/dev/null' or fail("/dev/null: $!");
+    # Never through a link, for the program's user may make files beside it: asm/fcntl.h, O_WRONLY, O_CREAT, O_APPEND.
+    sysopen my $file, $log, 01 | 0100 | 02000 | number('O_NOFOLLOW'), 0600 or fail("$log: $!");
+    open STDERR, '>&', $file or fail("$log: $!");
+    return $plan;
+}
+
 chdir '/' or fail("/: $!");
-if (@ARGV > 1) {
+if (@ARGV > 1 && $ARGV[0] ne '-') {
     my $order = shift;
     # The program itself, without anybody who waits for its end.
     if ($order eq '--become') { carry_out(@ARGV) }
     elsif ($order eq '--lend-to') { lend_to(@ARGV); exit }
 }
-@ARGV == 1 or fail("usage: $0 PLAN | $0 --become WORD... | $0 --lend-to PID {SOURCE PATH}...");
+@ARGV == 1 || @ARGV == 2 && $ARGV[0] eq '-' or fail("usage: $0 PLAN | $0 - PADDING | $0 --become WORD... | $0 --lend-to PID {SOURCE PATH}...");
 umask 0077;
-my ($exit_path, @plan) = read_plan($ARGV[0]);
+my ($exit_path, @plan) = read_plan($ARGV[0] eq '-' ? stand_by() : $ARGV[0]);
 $SIG{HUP} = $SIG{INT} = 'IGNORE';
 my $child = fork // fail("fork: $!");
 if ($child == 0) {

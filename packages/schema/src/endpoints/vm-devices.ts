@@ -23,6 +23,7 @@ const diskOptions = {
   bus: Type.Optional(DiskBus),
   cache: Type.Optional(DiskCache),
   ssd: Type.Optional(Type.Boolean({ description: 'the guest is told that the disk does not rotate' })),
+  iothread: Type.Optional(Type.Boolean({ description: 'a thread of the hypervisor serves the disk alone' })),
   discard: Type.Optional(Type.Boolean({ description: 'what the guest trims is given back to the host' })),
   iopsLimit: Type.Optional(DiskLimits.iopsLimit),
   mbpsLimit: Type.Optional(DiskLimits.mbpsLimit),
@@ -71,7 +72,7 @@ export const vmDeviceEndpoints = {
     errors: [...changeErrors, 'storage.too-large'],
     permission: 'VM.Config.Disk',
     summary: 'Give a VM a new, empty disk in the next free slot',
-    cli: { words: ['disk', 'add'], positional: ['vm'], flags: { sizeGiB: 'size' }, yesNo: ['ssd', 'discard'] },
+    cli: { words: ['disk', 'add'], positional: ['vm'], flags: { sizeGiB: 'size' }, yesNo: ['ssd', 'iothread', 'discard'] },
   }),
   'disk.set': endpoint({
     method: 'PATCH',

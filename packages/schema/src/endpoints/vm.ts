@@ -33,6 +33,7 @@ export const VmCreate = Type.Object(
     diskCache: Type.Optional(DiskCache),
     diskDiscard: Type.Optional(Type.Boolean({ description: 'what the guest trims is given back to the host' })),
     diskSsd: Type.Optional(Type.Boolean({ description: 'the guest is told that the disk does not rotate' })),
+    diskIothread: Type.Optional(Type.Boolean({ description: 'a thread of the hypervisor serves the disk alone' })),
     diskIopsLimit: Type.Optional(DiskLimits.iopsLimit),
     diskMbpsLimit: Type.Optional(DiskLimits.mbpsLimit),
     nicModel: Type.Optional(NicModel),
