@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 
 import type { DriverContext, MachineSpec, MachineStatus } from '@nakhoda/driver';
-import { writeFileAtomic, fileExists } from '@nakhoda/host';
+import { writeFileAtomic } from '@nakhoda/host';
 import { type Capabilities, NakhodaError } from '@nakhoda/schema';
 
 import { capabilitiesOf } from './capabilities.ts';
@@ -179,22 +179,12 @@ async function refuseDiskChanges({ observed, spec: before }: KnownMachine, spec:
   if (held && gone) throw usesDisk(gone.slot);
 }
 
-function usesDisk(what: string): NakhodaError {
+/** What is told of a disk that a snapshot may have. */
+export function usesDisk(what: string): NakhodaError {
   return new NakhodaError('snapshot.uses-disk', {
     message: `The VM has snapshots or linked clones, and VirtualBox lets ${what} neither go nor grow as long as one may have it.`,
     hint: "Delete the VM's snapshots and linked clones first.",
   });
-}
-
-/** See `Driver.deleteImage`. */
-export async function deleteImage(parts: Parts, vmid: number, path: string): Promise<void> {
-  const { observed, spec } = await parts.machines.need(vmid);
-  if (spec.disks.some((disk) => disk.path === path)) {
-    throw new NakhodaError('vm.wrong-state', { message: `VM ${vmid} has the disk ${path} still.`, hint: 'Take it from the VM first.' });
-  }
-  if (dirname(path) !== spec.directory || !(await fileExists(path))) return;
-  if ((observed?.snapshots ?? []).length > 0) throw usesDisk(path);
-  await removeImage(parts, vmid, path);
 }
 
 /** While memory is saved, the machine must stay what that memory expects; only the host's side of its NICs may move. */

@@ -40,12 +40,17 @@ export function readLogLine(log: MachineLogSum, line: string): MachineLogSum {
   const pid = /^Process ID: (\d+)$/.exec(text)?.[1];
   if (pid !== undefined) return { ...log, pid: log.pid ?? Number(pid) };
   const state = /^Console: Machine state changed to '([\w-]+)'/.exec(text)?.[1];
-  if (state !== undefined) return { ...log, state };
+  // What had paused the guest is over when it goes on.
+  if (state !== undefined) return { ...log, state, ...(state === 'Running' && log.state === 'Paused' ? { trouble: null } : {}) };
   const codes = /^Power up failed \((.*)\)$/.exec(text)?.[1];
   if (codes !== undefined) return { ...log, powerUpFailure: log.words ?? codes };
-  const trouble = /^Console: VM runtime error: .*message="(.*)"/.exec(text)?.[1];
-  return trouble === undefined ? log : { ...log, trouble };
+  const [, id, trouble] = /^Console: VM runtime error: .*errorID=(\w+) message="(.*)"/.exec(text) ?? [];
+  return trouble === undefined ? log : { ...log, trouble: id === 'DrvVD_DISKFULL' ? storageFull : trouble };
 }
+
+/** In the words that a QEMU VM has; which disk it is, VirtualBox does not say. */
+const storageFull =
+  'There is no room for what the guest writes to its disks: the storage is full. Nothing is lost: make room, then resume it.';
 
 /** Follows `VBox.log` files, reading only what came since the last look. */
 export class MachineLogReader {

@@ -10,8 +10,9 @@ import { capabilitiesOf } from './capabilities.ts';
 import { clearAbandonedClones, createClone, undefineClone } from './clone.ts';
 import { CloneJournal } from './clone-journal.ts';
 import { Consoles } from './consoles.ts';
-import { define, deleteImage } from './define.ts';
+import { define } from './define.ts';
 import { DefinedFiles } from './defined-files.ts';
+import { deleteImage, measureImage } from './unused-images.ts';
 import { AdoptedFolders } from './foreign/adopted-folders.ts';
 import { createForeign } from './foreign/foreign-facet.ts';
 import { createGuest, createSerial } from './guest.ts';
@@ -124,6 +125,7 @@ export function createVirtualBoxDriver(options: VirtualBoxDriverOptions): Driver
         await clones.forgetMachine(spec.vmid);
       }),
     deleteImage: (_ctx, { vmid, path }) => oneAtATime(vmid, () => deleteImage(parts, vmid, path)),
+    measureImage: (_ctx, { path }) => measureImage(path),
     undefine: (ctx, { vmid }) => undefineClone(parts, vmid, () => oneAtATime(vmid, () => undefine(parts, ctx.signal, vmid))),
     start: (ctx, { vmid }) => oneAtATime(vmid, () => start(parts, ctx, vmid)),
     // Not in the queue: power must come off during a start that takes too long.
