@@ -14,6 +14,7 @@ import { forgetOrphans } from './orphan-media.ts';
 import type { Parts } from './parts.ts';
 import { orphanedMs, ServiceWatch } from './service-process.ts';
 import { disksOnlyKey, hasMemory, isHiddenSnapshot, listSnapshots, safeDescription } from './snapshot-plan.ts';
+import { withSlots } from './snapshot-disks.ts';
 import { start } from './start.ts';
 import { powerOff } from './stop.ts';
 import { mediaLane, vmLane } from './vboxmanage.ts';
@@ -42,7 +43,8 @@ export function createSnapshots(parts: Parts): SnapshotFacet {
     take: (ctx, options) => oneAtATime(options.vmid, () => take(parts, ctx, options)),
     async list(_ctx, { vmid }): Promise<Snapshot[]> {
       await parts.settled;
-      return listSnapshots(observed(await parts.machines.need(vmid)));
+      const machine = await parts.machines.need(vmid);
+      return withSlots(parts, machine, listSnapshots(observed(machine)));
     },
     rollback: (ctx, options) => oneAtATime(options.vmid, () => rollback(parts, ctx, options)),
     delete: (ctx, options) => oneAtATime(options.vmid, () => remove(parts, ctx, options)),
