@@ -240,4 +240,3 @@ test('whatever is killed within an order: a clear end, nothing half-made, and it
   assert.deepEqual(await driver.snapshots?.list(ctx, { vmid }), []);
   assert.deepEqual(await bench.blocks(await bench.inDrive(spec)), [0, 0, 0x44, 0, 0, 0, 0, 0]);
 });
-

@@ -22,8 +22,11 @@ test('a snapshot has the disks whose images are in its drives, or below them', (
     { snapshot: 'second', disks: ['over0', 'unknown'], nvram: null },
   ];
   const found = disksOfSnapshots(states, media, [disk0!, disk1!]);
-  assert.deepEqual([...found], [
-    ['first', [disk0]],
-    ['second', [disk0]],
-  ]);
+  assert.deepEqual(
+    [...found],
+    [
+      ['first', [disk0]],
+      ['second', [disk0]],
+    ],
+  );
 });

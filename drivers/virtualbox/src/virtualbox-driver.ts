@@ -31,6 +31,7 @@ import { createScreen, createVnc } from './screen.ts';
 import { createSnapshots, snapshotTimeoutMs } from './snapshots.ts';
 import { start } from './start.ts';
 import { stop } from './stop.ts';
+import { StorageWatch } from './storage-watch.ts';
 import { undefine } from './undefine.ts';
 import { validateSpec } from './validate.ts';
 import { defaultCallTimeoutMs, VBoxManage, vmLane } from './vboxmanage.ts';
@@ -79,7 +80,10 @@ export function createVirtualBoxDriver(options: VirtualBoxDriverOptions): Driver
     machines,
     consoles,
     log: options.log,
-    runs: (machine, process) => vnc.notice(machine, process),
+    runs: (machine, process) => {
+      vnc.notice(machine, process);
+      storage.notice(machine, process);
+    },
   });
   const closing = new AbortController();
   const settled = waitForFormerCalls({
@@ -92,6 +96,7 @@ export function createVirtualBoxDriver(options: VirtualBoxDriverOptions): Driver
     .then(() => clearAbandonedClones(parts))
     .catch((error: unknown) => options.log(`clearing up the clones of an earlier daemon: ${String(error)}`));
   const changed = (vmid: number): void => observation.poke(vmid);
+  const storage = new StorageWatch({ machines, vbox, log: options.log, changed });
   const vnc = new VncServers({ vbox, settled, log: options.log, handOver: (path) => account.handOver(path) });
   const clones = new CloneJournal(options.userHome);
   const shared = { vbox, machines, consoles, vnc, clones, operations, hostFacts, account, env, settled, changed, folders };
@@ -134,6 +139,7 @@ export function createVirtualBoxDriver(options: VirtualBoxDriverOptions): Driver
     async close() {
       closing.abort();
       observation.close();
+      storage.close();
       consoles.close();
       await vnc.close();
     },

@@ -255,7 +255,12 @@ Object.assign(cases, {
       { make: vmSetSaga, input: { ...target, before: record, after: withDisk, reused: ['disk-1.qcow2'] }, level },
     ]),
   ),
-  'disk.delete': { make: diskDeleteSaga, input: { ...target, slot: 'unused1', file: 'disk-1.qcow2' }, level: 'unused', pointOfNoReturn: 'delete the image' },
+  'disk.delete': {
+    make: diskDeleteSaga,
+    input: { ...target, slot: 'unused1', file: 'disk-1.qcow2' },
+    level: 'unused',
+    pointOfNoReturn: 'delete the image',
+  },
   'vm.revert': {
     make: vmRevertSaga,
     input: { ...target, before: { ...larger, active: { ...record, spec: { ...record.spec, memoryMiB: 256 } } } },

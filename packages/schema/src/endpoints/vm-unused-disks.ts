@@ -11,7 +11,11 @@ const closed = { additionalProperties: false } as const;
 const UnusedParams = Type.Object(
   {
     vm: VmReference,
-    slot: Type.String({ pattern: '^unused[0-9]{1,4}$', maxLength: 10, description: 'an unused image: unused1 is disk-1 in the folder of the VM' }),
+    slot: Type.String({
+      pattern: '^unused[0-9]{1,4}$',
+      maxLength: 10,
+      description: 'an unused image: unused1 is disk-1 in the folder of the VM',
+    }),
   },
   closed,
 );
