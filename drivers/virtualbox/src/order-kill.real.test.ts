@@ -14,19 +14,21 @@ import { writeBlock } from './testing/write-block.ts';
 
 /**
  * VirtualBox's service, or the VM's own process, is killed within orders, at shares of their usual durations that a
- * seed gives. One VM that runs, or is stopped; nothing boots in it. NAKHODA_SEED gives other moments, NAKHODA_KILLS
- * more of them within each order.
+ * seed gives. One VM that runs, or is stopped; nothing boots in it. NAKHODA_SEED gives other moments and victims, and
+ * NAKHODA_KILLS has each victim killed so often within each order.
  */
 const ctx = testContext();
 const bench = new CloneBench();
 const seed = Number(process.env['NAKHODA_SEED'] ?? 1);
-const rounds = Number(process.env['NAKHODA_KILLS'] ?? 1);
+const rounds = Number(process.env['NAKHODA_KILLS'] ?? 0);
 const programs = { service: '/VBoxSVC', vm: '/VirtualBoxVM' } as const;
 
 type Victim = keyof typeof programs;
 
 interface Order {
   victims: Victim[];
+  /** How many of them, one after another, where nothing else is asked for; one. */
+  kills?: number;
   state: 'running' | 'stopped';
   /** Milliseconds that it usually takes: two cores, the interpreter. */
   usualMs: number;
@@ -60,9 +62,9 @@ function generator(state: number): () => number {
 function ordersFor(one: MachineSpec, clone: MachineSpec): Record<string, Order> {
   const { driver } = bench;
   const { vmid } = one;
-  const { snapshots, hotplug } = driver;
+  const { snapshots, hotplug, suspend } = driver;
   const [first] = one.disks;
-  assert.ok(first && snapshots && hotplug);
+  assert.ok(first && snapshots && hotplug && suspend);
   const second = { ...first, slot: 'disk1', path: first.path.replace('disk0', 'disk1') };
   let sizeBytes = second.sizeBytes;
   const two = (): MachineSpec => ({ ...one, disks: [first, { ...second, sizeBytes }] });
@@ -124,14 +126,19 @@ function ordersFor(one: MachineSpec, clone: MachineSpec): Record<string, Order> 
       isDone: async () => (await driver.inspect(ctx, { vmid }))?.state === 'stopped',
       takeBack: () => Promise.resolve(),
     },
-    'take with memory': taking('memory', true, 'running'),
+    'take with memory': { ...taking('memory', true, 'running'), kills: 2 },
     'take of disks': taking('disks', false, 'running'),
     'take of a stopped VM': taking('still', false, 'stopped'),
+    'suspend': {
+      ...{ victims: ['service', 'vm'], state: 'running', usualMs: 600, give: () => suspend.suspend(ctx, { vmid }) },
+      isDone: async () => (await driver.inspect(ctx, { vmid }))?.suspended === true,
+      takeBack: () => suspend.discard(ctx, { vmid }),
+    },
     // 'kept' is there from now on.
     'take the kept one': { ...taking('kept', true, 'running'), victims: [], takeBack: take('over', false) },
     'delete while it runs': deleting('over', 'running'),
     'roll back': {
-      ...{ victims: ['service', 'vm', 'service', 'vm', 'service'], state: 'running', usualMs: 4000 },
+      ...{ victims: ['service', 'vm'], kills: 2, state: 'running', usualMs: 3000 },
       give: () => snapshots.rollback(ctx, { vmid, name: 'kept', spec: one }),
       isDone: async () => (await driver.inspect(ctx, { vmid }))?.state === 'running',
       takeBack: () => Promise.resolve(),
@@ -183,8 +190,10 @@ test('whatever is killed within an order: a clear end, nothing half-made, and it
     else await driver.start(ctx, { vmid });
   };
   for (const [name, order] of Object.entries(orders)) {
-    const { victims, state, usualMs, give, isDone, isUndone, takeBack } = order;
-    for (const victim of Array.from({ length: rounds }, () => victims).flat()) {
+    const { victims, kills = 1, state, usualMs, give, isDone, isUndone, takeBack } = order;
+    const offset = Math.floor(random() * victims.length);
+    const some = Array.from({ length: victims.length === 0 ? 0 : kills }, (_, index) => victims[(offset + index) % victims.length]!);
+    for (const victim of rounds === 0 ? some : Array.from({ length: rounds }, () => victims).flat()) {
       if (name === 'undefine' && (await driver.inspect(ctx, { vmid: vmid + 1 })) === null) await orders['define']?.give();
       await bring(state);
       const afterMs = Math.round(random() * usualMs);
