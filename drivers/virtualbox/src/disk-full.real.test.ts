@@ -126,11 +126,15 @@ test('a guest trims its disk, fills the storage, is paused, says why, and goes o
     await driver.stop(ctx, { vmid, mode: 'poweroff', timeoutSeconds: 10 });
 
     const cd = await firstBytes(iso, 12 * MiB);
-    const parts = [Buffer.alloc(MiB), cd.subarray(MiB, 2 * MiB), Buffer.alloc(2 * MiB), cd.subarray(4 * MiB, 6 * MiB), cd, cd];
+    const empty = Buffer.alloc(MiB);
+    const parts = [cd.subarray(0, 2 * MiB), empty, empty, cd.subarray(4 * MiB, 5 * MiB), empty, cd, cd, cd.subarray(0, MiB)];
     const machine = parseMachine(await readFile(join(spec.directory, `nakhoda-${vmid}`, `nakhoda-${vmid}.vbox`), 'utf8'));
     const now = machine?.attachments.find(({ baseLocation }) => baseLocation?.endsWith('disk1.vdi'))?.mediumUuid ?? '';
+    // A trim is a hint: of what only the snapshot has, VirtualBox takes no note (7.2.22), and another may.
+    const others = otherBlocks(await contentOf(host, now), parts);
+    t.diagnostic(`trimmed, and in the snapshot alone: ${others.includes('0: empty') ? 'reads as zeros' : 'reads as it was'}`);
     assert.deepEqual(
-      otherBlocks(await contentOf(host, now), [...parts, cd.subarray(0, MiB)]),
+      others.filter((one) => one !== '0: empty'),
       [],
       'the disk does not hold what was written',
     );

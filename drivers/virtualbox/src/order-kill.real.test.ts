@@ -215,7 +215,6 @@ test('whatever is killed within an order: a clear end, nothing half-made, and it
       must(tookMs < 25_000, 'it took too long');
       must(error === null || (error.hint !== '' && error.code !== 'internal'), 'no clear error');
       must(/^(running|paused|stopped|crashed: )/u.test(await stateNow()), 'no clear state');
-      // What could not be undone at once, for want of a service, is by the next order.
       if (error && isUndone && !(await isDone())) must(await isUndone(), 'something is left');
       try {
         if (!(await isDone())) {
