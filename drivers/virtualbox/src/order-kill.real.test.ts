@@ -174,7 +174,7 @@ test('whatever is killed within an order: a clear end, nothing half-made, and it
   const spec = await bench.withSource(t);
   if (!spec) return;
   await bench.driver.close();
-  bench.driver = bench.host.makeDriver({ callTimeoutMs: 10_000 });
+  bench.driver = bench.host.makeDriver({ callTimeoutMs: 12_000 });
   const { driver } = bench;
   const { vmid } = spec;
   await writeBlock(await bench.topImage(spec), 2, 0x44);

@@ -87,7 +87,7 @@ export class StorageWatch {
     try {
       if ((await (this.#options.freeBytes ?? freeBytes)(folder)) >= enoughBytes) return;
       const args = ['showvminfo', uuid, '--machinereadable'];
-      const state = toldStateIn(await this.#options.vbox.run(args, { lanes: [vmLane(vmid)], timeoutMs: askTimeoutMs }));
+      const state = toldStateIn(await this.#options.vbox.run(args, { lanes: [vmLane(vmid)], timeoutMs: askTimeoutMs, asks: true }));
       const { states } = await this.#options.machines.log(machine);
       if (state !== null && !this.#closed && this.#options.machines.tell(vmid, { pid, states, state })) this.#options.changed(vmid);
     } catch (error) {
