@@ -4,10 +4,10 @@ import { fileExists } from '@nakhoda/host';
 import { NakhodaError } from '@nakhoda/schema';
 
 import { usesDisk } from './define.ts';
+import { imageSize } from './image-facts.ts';
 import type { Parts } from './parts.ts';
 import { removeImage } from './remove-image.ts';
 import { heldDisks } from './snapshot-disks.ts';
-import { vdiSize } from './vdi-size.ts';
 
 /** See `Driver.deleteImage`. */
 export async function deleteImage(parts: Parts, vmid: number, path: string): Promise<void> {
@@ -23,10 +23,10 @@ export async function deleteImage(parts: Parts, vmid: number, path: string): Pro
 
 /** See `Driver.measureImage`. */
 export async function measureImage(path: string): Promise<{ sizeBytes: number }> {
-  const sizeBytes = (await fileExists(path)) ? await vdiSize(path) : null;
+  const sizeBytes = (await fileExists(path)) ? await imageSize(path) : null;
   if (sizeBytes !== null) return { sizeBytes };
   throw new NakhodaError('storage.volume-refused', {
-    message: `${path} is no VDI image.`,
+    message: `${path} is no image of a disk that VirtualBox can read.`,
     hint: 'Convert it with `qemu-img convert -O vdi`, or take it away.',
   });
 }
