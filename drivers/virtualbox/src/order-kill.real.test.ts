@@ -81,20 +81,20 @@ function ordersFor(one: MachineSpec, clone: MachineSpec): Record<string, Order> 
     takeBack: () => remove(name),
   });
   const deleting = (name: string, state: Order['state']): Order => ({
-    ...{ victims: state === 'running' ? ['service', 'vm'] : ['service'], state, usualMs: 400 },
+    ...{ victims: state === 'running' ? ['service', 'vm'] : ['service'], state, usualMs: 200 },
     give: async () => ((await has(name)) ? remove(name) : undefined),
     isDone: async () => !(await has(name)),
     takeBack: () => Promise.resolve(),
   });
   return {
     'attach a disk': {
-      ...{ victims: ['service'], state: 'stopped', usualMs: 400, give: () => driver.define(ctx, { spec: two() }) },
+      ...{ victims: ['service'], state: 'stopped', usualMs: 200, give: () => driver.define(ctx, { spec: two() }) },
       isDone: hasDisk,
       isUndone: async () => !(await hasDisk()) && !(await filesBelow(one.directory)).includes(second.path),
       takeBack: () => Promise.resolve(),
     },
     'grow a disk': {
-      ...{ victims: ['service'], state: 'stopped', usualMs: 200 },
+      ...{ victims: ['service'], state: 'stopped', usualMs: 120 },
       give: async () => {
         sizeBytes = second.sizeBytes + 1024 ** 2;
         await driver.define(ctx, { spec: two() });
@@ -107,7 +107,7 @@ function ordersFor(one: MachineSpec, clone: MachineSpec): Record<string, Order> 
       },
     },
     'plug a disk in': {
-      ...{ victims: ['service', 'vm'], state: 'running', usualMs: 400, give: () => hotplug.change(ctx, { spec: two() }) },
+      ...{ victims: ['service', 'vm'], state: 'running', usualMs: 150, give: () => hotplug.change(ctx, { spec: two() }) },
       isDone: hasDisk,
       takeBack: async () => {
         await driver.stop(ctx, { vmid, mode: 'poweroff', timeoutSeconds: 10 });
@@ -121,7 +121,7 @@ function ordersFor(one: MachineSpec, clone: MachineSpec): Record<string, Order> 
       takeBack: () => Promise.resolve(),
     },
     'stop': {
-      ...{ victims: ['service', 'vm'], state: 'running', usualMs: 1500 },
+      ...{ victims: ['service', 'vm'], state: 'running', usualMs: 400 },
       give: () => driver.stop(ctx, { vmid, mode: 'poweroff', timeoutSeconds: 10 }),
       isDone: async () => (await driver.inspect(ctx, { vmid }))?.state === 'stopped',
       takeBack: () => Promise.resolve(),
@@ -144,7 +144,7 @@ function ordersFor(one: MachineSpec, clone: MachineSpec): Record<string, Order> 
       takeBack: () => Promise.resolve(),
     },
     'clone': {
-      ...{ victims: ['service'], state: 'stopped', usualMs: 800 },
+      ...{ victims: ['service'], state: 'stopped', usualMs: 500 },
       give: async () => {
         await driver.clone?.(ctx, { source: vmid, snapshot: 'kept', linked: true, spec: clone });
         await driver.define(ctx, { spec: clone });
@@ -153,13 +153,13 @@ function ordersFor(one: MachineSpec, clone: MachineSpec): Record<string, Order> 
       takeBack: () => driver.undefine(ctx, { vmid: clone.vmid }),
     },
     'define': {
-      ...{ victims: ['service'], state: 'stopped', usualMs: 600, give: () => driver.define(ctx, { spec: clone }) },
+      ...{ victims: ['service'], state: 'stopped', usualMs: 200, give: () => driver.define(ctx, { spec: clone }) },
       isDone: async () => (await driver.inspect(ctx, { vmid: clone.vmid }))?.state === 'stopped',
       isUndone: async () => (await filesBelow(clone.directory)).length === 0,
       takeBack: () => driver.undefine(ctx, { vmid: clone.vmid }),
     },
     'undefine': {
-      ...{ victims: ['service'], state: 'stopped', usualMs: 300 },
+      ...{ victims: ['service'], state: 'stopped', usualMs: 120 },
       give: async () => {
         if ((await driver.inspect(ctx, { vmid: clone.vmid })) !== null) await driver.undefine(ctx, { vmid: clone.vmid });
       },
