@@ -2,7 +2,7 @@ import type { EndpointId, EndpointResult, HostCheck, Network, Snapshot, Task } f
 
 import { renderForeign, renderForeignUsers } from './render-foreign.ts';
 import { renderGuest } from './render-guest.ts';
-import { renderDisks, renderNics, renderVm } from './render-vm.ts';
+import { renderDisks, renderNics, renderUnused, renderVm } from './render-vm.ts';
 import { snapshotTree } from './snapshot-tree.ts';
 import { bytes, duration, keyValues, mebibytes, moment, printable, textTable } from './text.ts';
 
@@ -40,6 +40,7 @@ const renderers: Renderers = {
   'foreign.list': renderForeign,
   'foreign.users': renderForeignUsers,
   'disk.list': renderDisks,
+  'disk.unused': renderUnused,
   'nic.list': renderNics,
   'snapshot.list': (snapshots: Snapshot[]) => snapshotTree(snapshots).map(printable).join('\n'),
   'network.list': (networks) =>

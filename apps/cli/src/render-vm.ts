@@ -1,4 +1,4 @@
-import type { Vm, VmDisk, VmNic } from '@nakhoda/schema';
+import type { UnusedDisk, Vm, VmDisk, VmNic } from '@nakhoda/schema';
 
 import { duration, keyValues, mebibytes, moment, printable, textTable, valueText } from './text.ts';
 
@@ -16,6 +16,7 @@ export function renderVm(vm: Vm): string {
     ['machine', `${vm.machine}, ${vm.firmware}${vm.secureBoot ? ' with secure boot' : ''}${vm.tpm ? ', TPM 2.0' : ''}`],
     ['display', vm.display === 'none' ? 'none' : `${vm.display}, ${mebibytes(vm.displayMemoryMiB)}`],
     ...vm.disks.map((disk): [string, string] => [disk.slot, diskText(disk)]),
+    ...(vm.unused ?? []).map((image): [string, string] => [image.slot, unusedText(image)]),
     ['cdrom', vm.cdrom ?? ''],
     ...vm.nics.map((nic): [string, string] => [nic.slot, `${nic.network}, ${nic.mac}, ${nic.model}${nic.linkUp ? '' : ', cable pulled'}`]),
     ['cloud-init', cloudInitText(vm.cloudInit)],
@@ -69,6 +70,22 @@ export function renderDisks(disks: readonly VmDisk[]): string {
     disks.map((disk) => [
       ...[disk.slot, `${disk.sizeGiB} GiB`, disk.bus, disk.cache, disk.ssd ? 'yes' : 'no', disk.discard ? 'yes' : 'no'],
       ...[disk.iopsLimit > 0 ? String(disk.iopsLimit) : '-', disk.mbpsLimit > 0 ? String(disk.mbpsLimit) : '-', disk.volume],
+    ]),
+  );
+}
+
+function unusedText({ sizeGiB, volume, snapshots }: UnusedDisk): string {
+  const held = snapshots.length === 0 ? '' : `, part of ${snapshots.join(', ')}`;
+  return `${sizeGiB === null ? 'no image that can be read' : `${sizeGiB} GiB`}, ${volume}${held}`;
+}
+
+/** Images that a VM does not use, as a table. */
+export function renderUnused(unused: readonly UnusedDisk[]): string {
+  if (unused.length === 0) return 'The VM uses all of its images.';
+  return textTable(
+    ['SLOT', 'SIZE', 'SNAPSHOTS', 'VOLUME'],
+    unused.map(({ slot, sizeGiB, snapshots, volume }) => [
+      ...[slot, sizeGiB === null ? 'unreadable' : `${sizeGiB} GiB`, snapshots.join(', ') || '-', volume],
     ]),
   );
 }

@@ -22,6 +22,6 @@ test('a rollback tells which fields went back, and what is not used any more', (
   };
   const lines = taskOutcome({ ...task, result }).split('\n');
   assert.match(lines.join('\n'), /memoryMiB +1024 +512\nnics\.net1 +\{"slot":"net1"\} +-/u);
-  assert.match(lines.at(-1) ?? '', /kept in the VM's folder: disk-1\.qcow2/u);
+  assert.match(lines.at(-1) ?? '', /kept in the VM's folder \(nakhoda disk unused VM\): disk-1\.qcow2/u);
   assert.equal(taskOutcome({ ...task, kind: 'vm.start', result: null }), 'Roll web back to first: done in 2.5 s');
 });

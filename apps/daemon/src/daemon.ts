@@ -18,6 +18,7 @@ import { vmImportSaga } from './sagas/vm-import.ts';
 import { vmOrders, vmOrderSaga } from './sagas/vm-order.ts';
 import { vmDestroySaga, vmStartSaga, vmStopSaga } from './sagas/vm-power.ts';
 import { vmReleaseSaga } from './sagas/vm-release.ts';
+import { diskDeleteSaga } from './sagas/disk-delete.ts';
 import { vmRevertSaga } from './sagas/vm-revert.ts';
 import { vmSetSaga } from './sagas/vm-set.ts';
 import type { Services } from './services/context.ts';
@@ -138,6 +139,7 @@ function registerKinds(engine: TaskEngine, services: Services): void {
   for (const order of vmOrders) engine.register(vmOrderSaga(services, order));
   engine.register(vmSetSaga(services));
   engine.register(vmRevertSaga(services));
+  engine.register(diskDeleteSaga(services));
   engine.register(vmDestroySaga(services));
   engine.register(snapshotTakeSaga(services));
   engine.register(snapshotRollbackSaga(services));

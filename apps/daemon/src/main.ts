@@ -30,6 +30,7 @@ import { vmImportHandlers } from './handlers/vm-import.ts';
 import { vmGuestHandlers } from './handlers/vm-guest.ts';
 import { vmConsoleHandlers } from './handlers/vm-console.ts';
 import { vmDeviceHandlers } from './handlers/vm-devices.ts';
+import { vmUnusedDiskHandlers } from './handlers/vm-unused-disks.ts';
 import { vmHandlers } from './handlers/vm.ts';
 import { buildServer, type Gate } from './http/build-server.ts';
 import type { Handlers } from './http/handlers.ts';
@@ -89,6 +90,7 @@ async function run(config: DaemonConfig): Promise<void> {
     ...vmHandlers(services),
     ...vmChangeHandlers(services),
     ...vmDeviceHandlers(services),
+    ...vmUnusedDiskHandlers(services),
     ...vmCloneHandlers(services),
     ...vmImportHandlers(services),
     ...foreignHandlers(services),

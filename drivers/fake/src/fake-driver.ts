@@ -17,7 +17,7 @@ import { fakeCapabilities } from './fake-capabilities.ts';
 import { fakeClone } from './fake-clone.ts';
 import { FakeCore } from './fake-core.ts';
 import { fakeKeyboard, fakeScreen, fakeVnc } from './fake-display.ts';
-import { deleteDisks, makeDisks } from './fake-disks.ts';
+import { deleteDisks, fakeImageSize, makeDisks } from './fake-disks.ts';
 import { FakeFaults } from './fake-faults.ts';
 import { exampleAddress, fakeGuest } from './fake-guest.ts';
 import { fakeHotplug } from './fake-hotplug.ts';
@@ -125,6 +125,14 @@ export function createFakeDriver(options: FakeDriverOptions = {}): FakeDriver {
       rmSync(path, { force: true });
       machine.madeDisks = machine.madeDisks.filter((one) => one !== path);
       core.machines.save();
+    },
+
+    async measureImage(ctx, { vmid, path }) {
+      await core.enter('measureImage', ctx);
+      core.machines.get(vmid);
+      const sizeBytes = fakeImageSize(path);
+      if (Number.isInteger(sizeBytes)) return { sizeBytes };
+      throw new NakhodaError('storage.volume-refused', { message: `${path} is no disk of the fake hypervisor.`, hint: 'Take it away.' });
     },
 
     async undefine(ctx, { vmid }) {

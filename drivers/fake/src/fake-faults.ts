@@ -20,6 +20,7 @@ export type FakeCall =
   | 'discard'
   | 'change'
   | 'deleteImage'
+  | 'measureImage'
   | 'snapshots.take'
   | 'snapshots.list'
   | 'snapshots.rollback'

@@ -1,5 +1,5 @@
 import { mkdir, readdir, rm, rmdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 
 import type { DriverContext, MachineSpec } from '@nakhoda/driver';
 import { fileExists } from '@nakhoda/host';
@@ -150,6 +150,18 @@ export async function deleteImage({ isHeld }: Environment, machine: Machine, pat
   await removeFile(path);
   machine.record = { ...record, madeDisks: record.madeDisks.filter((one) => one !== path), base: withoutBases(record.base, [path]) };
   await writeMachineRecord(machine.record);
+}
+
+/** See `Driver.measureImage`. */
+export async function measureImage(
+  { images }: Environment,
+  { signal }: DriverContext,
+  { base = {} }: MachineRecord,
+  path: string,
+): Promise<{ sizeBytes: number }> {
+  const chain = [{ layer: 0, path, format: 'qcow2' as const }, ...baseChain(base, path)];
+  await images.check({ slot: basename(path), path, format: 'qcow2', sizeBytes: 0 }, chain.slice(1), signal);
+  return { sizeBytes: await images.measure(chain, signal) };
 }
 
 /**

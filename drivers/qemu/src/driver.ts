@@ -5,7 +5,7 @@ import { type Capabilities, NakhodaError, toNakhodaError } from '@nakhoda/schema
 
 import { createClone, release } from './clone.ts';
 import { createEnvironment } from './create-environment.ts';
-import { createDefinition, deleteImage, redefine, removeDefinition } from './definition.ts';
+import { createDefinition, deleteImage, measureImage, redefine, removeDefinition } from './definition.ts';
 import type { QemuDriverOptions } from './driver-options.ts';
 import { createGuestFacet, createSerialFacet } from './guest.ts';
 import { createKeyboardFacet } from './keyboard.ts';
@@ -207,6 +207,11 @@ export function createQemuDriver(options: QemuDriverOptions): Driver {
     async deleteImage(_ctx, { vmid, path }) {
       const machine = await find(vmid);
       await machine.turns.run(() => deleteImage(environment, machine, path));
+    },
+
+    async measureImage(ctx, { vmid, path }) {
+      const { record } = await find(vmid);
+      return measureImage(environment, ctx, record, path);
     },
 
     undefine: (ctx, { vmid }) => remove(ctx, vmid),

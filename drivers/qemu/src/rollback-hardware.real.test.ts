@@ -69,6 +69,11 @@ test('to and fro between snapshots with one disk and with two, while their layer
   assert.equal(await scribbled(two), 'b');
   assert.deepEqual(await images(two), ['disk0.qcow2', 'disk1.qcow2']);
   await driver.define(ctx, { spec: one });
+  // Given back, it holds what it held.
+  assert.deepEqual(await driver.measureImage(ctx, { vmid, path: image }), { sizeBytes: two.disks[1]!.sizeBytes });
+  await driver.define(ctx, { spec: two });
+  assert.equal(await scribbled(two), 'b');
+  await driver.define(ctx, { spec: one });
   await driver.deleteImage(ctx, { vmid, path: image });
   assert.deepEqual(await images(two), ['disk0.qcow2']);
   await remove(qemu, driver, vmid);

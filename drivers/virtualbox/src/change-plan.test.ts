@@ -39,12 +39,13 @@ const observed: ObservedMachine = {
   ],
 };
 
-function plan(change: Partial<MachineSpec>, facts: { observed?: ObservedMachine; running?: MachineSpec } = {}) {
+function plan(change: Partial<MachineSpec>, facts: { observed?: ObservedMachine; running?: MachineSpec; held?: string[] } = {}) {
   const running = facts.running ?? spec;
   const wanted = { ...running, ...change };
   const { units, pending } = planChange(running, wanted, {
     observed: facts.observed ?? observed,
     existingImages: new Map([['/srv/disk0.vdi', null]]),
+    held: new Set(facts.held),
   });
   return {
     steps: units.flatMap(({ steps }) => steps.map(({ args }) => args.join(' ').replace(` ${uuid}`, ''))),
@@ -132,10 +133,10 @@ test('only disks on SATA come and go', () => {
   assert.match(none.reasons[0] ?? '', /without a SATA controller/);
 });
 
-test('no disk goes while there are snapshots, for one of them may have it', () => {
-  const snapshot = { uuid: 's', name: 's', description: '', takenAt: 0, memory: false, parentUuid: null };
-  const held = plan({ disks: [disk('disk1', { bus: 'ide' })] }, { observed: { ...observed, snapshots: [snapshot] } });
+test('no disk goes that a snapshot has', () => {
+  const held = plan({ disks: [disk('disk1', { bus: 'ide' })] }, { held: ['/srv/disk0.vdi'] });
   assert.deepEqual([held.steps, held.pending], [[], ['disks.disk0']]);
+  assert.deepEqual(plan({ disks: [disk('disk1', { bus: 'ide' })] }, { held: ['/srv/disk1.vdi'] }).pending, []);
 });
 
 test("a disk's limit is changed where it was started with one", () => {

@@ -59,6 +59,8 @@ export function planChange(
     existingImages: ReadonlyMap<string, number | null>;
     /** Of a linked clone: the images in which its disks are written to, by the disks' paths. */
     linkedImages?: ReadonlyMap<string, string>;
+    /** Paths of the running disks that snapshots have. */
+    held: ReadonlySet<string>;
   },
 ): ChangePlan {
   const names = [...new Set([...Object.keys(wanted), ...Object.keys(running)])] as (keyof MachineSpec)[];
@@ -125,8 +127,8 @@ function diskPlan(uuid: string, before: MachineDisk | undefined, after: MachineD
   const found = facts.observed?.attachments.find((attachment) => samePlace(attachment, place));
   const without: ChangeUnit['record'] = (spec) => ({ ...spec, disks: spec.disks.filter(({ slot }) => slot !== before.slot) });
   if (!found) return done(field, [], without);
-  if ((facts.observed?.snapshots ?? []).length > 0) {
-    return refused(field, 'The VM has snapshots, and VirtualBox lets no disk go as long as one of them may have it.');
+  if (facts.held.has(before.path)) {
+    return refused(field, 'A snapshot has it, and VirtualBox lets no such disk go.');
   }
   if (!found.hotpluggable) {
     return refused(field, `VirtualBox takes only disks on sata away from a running VM, and ${before.slot} is on ${before.bus}.`);

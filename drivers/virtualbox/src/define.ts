@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 
 import type { DriverContext, MachineSpec, MachineStatus } from '@nakhoda/driver';
-import { writeFileAtomic, fileExists } from '@nakhoda/host';
+import { writeFileAtomic } from '@nakhoda/host';
 import { type Capabilities, NakhodaError } from '@nakhoda/schema';
 
 import { capabilitiesOf } from './capabilities.ts';
@@ -20,6 +20,7 @@ import { machineFilePath, register } from './register.ts';
 import type { LinkedDisks } from './register.ts';
 import { removeImage } from './remove-image.ts';
 import { alignSecureBoot } from './secure-boot.ts';
+import { heldDisks } from './snapshot-disks.ts';
 import { storageSteps } from './storage-plan.ts';
 import { validateSpec } from './validate.ts';
 import { mediaLane, vmLane } from './vboxmanage.ts';
@@ -116,7 +117,7 @@ async function redefine(parts: Parts, ctx: DriverContext, known: KnownMachine, s
     return;
   }
   const before = known.spec;
-  await refuseDiskChanges(known, spec);
+  await refuseDiskChanges(parts, known, spec);
   const made: string[] = [];
   await orUndo(
     parts,
@@ -160,8 +161,9 @@ async function withGrownDisks(spec: MachineSpec): Promise<MachineSpec> {
 }
 
 /** @throws NakhodaError `vm.spec-invalid` when a disk is to become smaller; `vm.unsupported`; `snapshot.uses-disk` when a snapshot may have one that is to go or to grow */
-async function refuseDiskChanges({ observed, spec: before }: KnownMachine, spec: MachineSpec): Promise<void> {
-  const held = (observed?.snapshots ?? []).length > 0;
+async function refuseDiskChanges(parts: Parts, known: KnownMachine, spec: MachineSpec): Promise<void> {
+  const { spec: before } = known;
+  const held = (await heldDisks(parts, known, before.disks)).map(({ path }) => path);
   const sizes = await existingImages(spec.disks);
   await refuseLinkedGrowth(spec.disks);
   for (const { slot, path, sizeBytes } of spec.disks) {
@@ -173,28 +175,19 @@ async function refuseDiskChanges({ observed, spec: before }: KnownMachine, spec:
         hint: 'Ask for at least what it has.',
       });
     }
-    if (held && size < sizeBytes) throw usesDisk(slot);
+    if (held.includes(path) && size < sizeBytes) throw usesDisk(slot);
   }
-  const gone = before.disks.find((disk) => !spec.disks.some(({ slot, path }) => slot === disk.slot && path === disk.path));
-  if (held && gone) throw usesDisk(gone.slot);
+  const gone = before.disks.filter((disk) => !spec.disks.some(({ slot, path }) => slot === disk.slot && path === disk.path));
+  const lost = gone.find(({ path }) => held.includes(path));
+  if (lost) throw usesDisk(lost.slot);
 }
 
-function usesDisk(what: string): NakhodaError {
+/** What is told of a disk that a snapshot may have. */
+export function usesDisk(what: string): NakhodaError {
   return new NakhodaError('snapshot.uses-disk', {
-    message: `The VM has snapshots or linked clones, and VirtualBox lets ${what} neither go nor grow as long as one may have it.`,
+    message: `A snapshot or a linked clone has ${what}, and VirtualBox lets it neither go nor grow.`,
     hint: "Delete the VM's snapshots and linked clones first.",
   });
-}
-
-/** See `Driver.deleteImage`. */
-export async function deleteImage(parts: Parts, vmid: number, path: string): Promise<void> {
-  const { observed, spec } = await parts.machines.need(vmid);
-  if (spec.disks.some((disk) => disk.path === path)) {
-    throw new NakhodaError('vm.wrong-state', { message: `VM ${vmid} has the disk ${path} still.`, hint: 'Take it from the VM first.' });
-  }
-  if (dirname(path) !== spec.directory || !(await fileExists(path))) return;
-  if ((observed?.snapshots ?? []).length > 0) throw usesDisk(path);
-  await removeImage(parts, vmid, path);
 }
 
 /** While memory is saved, the machine must stay what that memory expects; only the host's side of its NICs may move. */

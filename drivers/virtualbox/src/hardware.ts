@@ -9,7 +9,6 @@ const reasons: Record<string, string> = {
   memoryMaxMiB: 'VirtualBox can give a running VM no more memory.',
   diskBus: 'VirtualBox has no virtio-blk; scsi is its virtio-scsi.',
   diskCache: "VirtualBox uses the host's cache or goes past it, and passes flushes on or ignores them; it knows no other way.",
-  discard: 'It is not offered: whether VirtualBox really gives back what the guest trims was not measured.',
   iopsLimit: 'VirtualBox limits bytes a second, not operations.',
   nicModel: 'VirtualBox has no such card.',
   display: 'VirtualBox has VBoxVGA (std), VMSVGA (vmware), or none.',
@@ -41,7 +40,7 @@ export function hardwareSupport(mode: Execution['mode']): HardwareSupport {
     displays: ['vmware', 'std', 'none'],
     maxDisplayMemoryMiB: 256,
     rng: false,
-    fields: [...['tpm', 'audio', 'bootOrder', 'ssd', 'mbpsLimit', 'linkUp'], ...(interpreter ? [] : ['secureBoot', 'cpuLimit'])],
+    fields: [...['tpm', 'audio', 'bootOrder', 'discard', 'ssd', 'mbpsLimit', 'linkUp'], ...(interpreter ? [] : ['secureBoot', 'cpuLimit'])],
     reasons: { ...reasons, ...(interpreter ? interpreterReasons : {}) },
   };
 }

@@ -10,6 +10,7 @@ import { existingImages, linkedImages, refuseLinkedGrowth } from './existing-ima
 import { specPath } from './machines.ts';
 import type { Parts } from './parts.ts';
 import { removeImage } from './remove-image.ts';
+import { heldDisks } from './snapshot-disks.ts';
 import { mediaLane, vmLane } from './vboxmanage.ts';
 
 /** See `HotplugFacet`. */
@@ -39,7 +40,8 @@ async function change(parts: Parts, ctx: DriverContext, wanted: MachineSpec): Pr
   await refuseLinkedGrowth(wanted.disks);
   const linked = await linkedImages(parts.machines, machine.observed, wanted.disks);
   const images = await existingImages(wanted.disks);
-  const plan = planChange(machine.spec, wanted, { observed: machine.observed, existingImages: images, linkedImages: linked });
+  const held = new Set((await heldDisks(parts, machine, machine.spec.disks)).map(({ path }) => path));
+  const plan = planChange(machine.spec, wanted, { observed: machine.observed, existingImages: images, linkedImages: linked, held });
   const pending = [...plan.pending];
   let spec = machine.spec;
   for (const unit of plan.units) {

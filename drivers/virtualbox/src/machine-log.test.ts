@@ -47,6 +47,18 @@ test('runtime errors are kept', () => {
   assert.match(readAll(line).trouble ?? '', /gone\.iso' is inaccessible/);
 });
 
+test('a full storage is told in the words that a QEMU VM has, until the guest goes on', () => {
+  // VirtualBox 7.2.22, a VDI image on an ext4 file system that was full.
+  const full = `00:00:37.584042 VD#1: Host disk full
+00:00:37.584092 VM: Raising runtime error 'DrvVD_DISKFULL' (fFlags=0x6)
+00:00:37.591516 Console: Machine state changed to 'Paused'
+00:00:37.595748 Console: VM runtime error: fatal=false, errorID=DrvVD_DISKFULL message="Host system reported disk full. VM execution is suspended. You can resume after freeing some space"`;
+  const { state, trouble } = readAll(full);
+  assert.equal(state, 'Paused');
+  assert.match(trouble ?? '', /^There is no room for what the guest writes .*storage is full.*resume it\.$/u);
+  assert.equal(readAll(`${full}\n00:00:40.000000 Console: Machine state changed to 'Running'`).trouble, null);
+});
+
 test('the reader follows a log as it grows, line by line, and begins anew with a new one', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'nk-log-'));
   t.after(() => rm(folder, { recursive: true }));

@@ -6,6 +6,8 @@ export interface MachineLog {
   pid: number | null;
   /** The machine's last state by VirtualBox's API name: `Starting`, `Running`, `Paused`, `PoweredOff`, … */
   state: string | null;
+  /** How many states it has told of. */
+  states: number;
   /** VirtualBox's words on why the machine could not be powered up; null when it has not said that it could not. */
   powerUpFailure: string | null;
   /** What VirtualBox told its user about trouble since: runtime errors, Guru Meditations. The last one. */
@@ -20,7 +22,15 @@ export interface MachineLogSum extends MachineLog {
   openLines: number;
 }
 
-export const emptyMachineLog: MachineLogSum = { pid: null, state: null, powerUpFailure: null, trouble: null, words: null, openLines: 0 };
+export const emptyMachineLog: MachineLogSum = {
+  pid: null,
+  state: null,
+  states: 0,
+  powerUpFailure: null,
+  trouble: null,
+  words: null,
+  openLines: 0,
+};
 
 const endOfWords = /\}, preserve=\w+ aResultDetail=-?\d+$/;
 const mostLinesOfWords = 20;
@@ -40,12 +50,20 @@ export function readLogLine(log: MachineLogSum, line: string): MachineLogSum {
   const pid = /^Process ID: (\d+)$/.exec(text)?.[1];
   if (pid !== undefined) return { ...log, pid: log.pid ?? Number(pid) };
   const state = /^Console: Machine state changed to '([\w-]+)'/.exec(text)?.[1];
-  if (state !== undefined) return { ...log, state };
+  if (state !== undefined) {
+    // What had paused the guest is over when it goes on.
+    const trouble = state === 'Running' && log.state === 'Paused' ? null : log.trouble;
+    return { ...log, state, states: log.states + 1, trouble };
+  }
   const codes = /^Power up failed \((.*)\)$/.exec(text)?.[1];
   if (codes !== undefined) return { ...log, powerUpFailure: log.words ?? codes };
-  const trouble = /^Console: VM runtime error: .*message="(.*)"/.exec(text)?.[1];
-  return trouble === undefined ? log : { ...log, trouble };
+  const [, id, trouble] = /^Console: VM runtime error: .*errorID=(\w+) message="(.*)"/.exec(text) ?? [];
+  return trouble === undefined ? log : { ...log, trouble: id === 'DrvVD_DISKFULL' ? storageFull : trouble };
 }
+
+/** In the words that a QEMU VM has; which disk it is, VirtualBox does not say. */
+export const storageFull =
+  'There is no room for what the guest writes to its disks: the storage is full. Nothing is lost: make room, then resume it.';
 
 /** Follows `VBox.log` files, reading only what came since the last look. */
 export class MachineLogReader {

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 
 import type { MachineSpec, MachineStatus } from '@nakhoda/driver';
 import { isAlive } from '@nakhoda/host';
@@ -9,7 +10,7 @@ import { FileCache } from './file-cache.ts';
 import { LinkedImages } from './linked-images.ts';
 import { parseMachine, parseRegistry } from './machine-file.ts';
 import type { ObservedMachine, RegistryEntry } from './machine-file.ts';
-import { MachineLogReader } from './machine-log.ts';
+import { type MachineLog, MachineLogReader } from './machine-log.ts';
 import { parseMachineMedia } from './machine-media.ts';
 import type { MachineMedia } from './machine-media.ts';
 import { judgeState } from './machine-state.ts';
@@ -19,6 +20,7 @@ import { findOutsideRun } from './outside-run.ts';
 import { readRunFile } from './run-record.ts';
 import type { RunFile, RunRecord } from './run-record.ts';
 import { visibleSnapshots } from './snapshot-plan.ts';
+import { type ToldState, withToldState } from './storage-watch.ts';
 import { readVdiHeader } from './vdi-header.ts';
 
 /** The name under which VirtualBox knows a VM, and the name of its folder and `.vbox` file. */
@@ -64,6 +66,7 @@ export class Machines {
   readonly #media = new FileCache(parseMediaSafely);
   readonly #linkedImages = new LinkedImages();
   readonly #logs = new MachineLogReader();
+  readonly #told = new Map<number, ToldState>();
 
   constructor(userHome: string) {
     this.#registryPath = join(userHome, 'VirtualBox.xml');
@@ -175,8 +178,15 @@ export class Machines {
   }
 
   /** What the log of the machine's present or last run says. */
-  log(machine: KnownMachine): ReturnType<MachineLogReader['read']> {
-    return this.#logs.read(join(machine.folder, 'Logs', 'VBox.log'));
+  async log(machine: KnownMachine): Promise<MachineLog> {
+    return withToldState(await this.#logs.read(join(machine.folder, 'Logs', 'VBox.log')), this.#told.get(machine.vmid));
+  }
+
+  /** Takes up what the service told of a machine's state. @returns whether that is something new */
+  tell(vmid: number, told: ToldState): boolean {
+    const isNew = !isDeepStrictEqual(this.#told.get(vmid), told);
+    this.#told.set(vmid, told);
+    return isNew;
   }
 
   async #entries(): Promise<Map<number, RegistryEntry>> {

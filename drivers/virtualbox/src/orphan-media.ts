@@ -10,6 +10,7 @@ import type { DiskState } from './machine-media.ts';
 import { isBelow } from './media-tree.ts';
 import type { KnownMedium, MediaTree } from './media-tree.ts';
 import type { Parts } from './parts.ts';
+import { serviceLeaves } from './service-leaves.ts';
 import { mediaLane, vmLane } from './vboxmanage.ts';
 
 /**
@@ -44,8 +45,15 @@ async function forget(parts: Parts, { vmid }: KnownMachine, path: string, work: 
   }
 }
 
-async function close(parts: Parts, { vmid }: KnownMachine, uuid: string): Promise<void> {
-  await parts.vbox.run(['closemedium', 'disk', uuid], { lanes: [vmLane(vmid), mediaLane] });
+async function close(parts: Parts, machine: KnownMachine, uuid: string): Promise<void> {
+  const order = (): Promise<string> => parts.vbox.run(['closemedium', 'disk', uuid], { lanes: [vmLane(machine.vmid), mediaLane] });
+  try {
+    await order();
+  } catch (error) {
+    if (!(await serviceLeaves(parts, error))) throw error;
+    if (await isInaccessible(parts, machine)) await takeOutOfFile(parts, machine, uuid);
+    else await order();
+  }
 }
 
 async function orphansOfClone(parts: Parts, machine: KnownMachine): Promise<KnownMedium[]> {

@@ -6,6 +6,7 @@ import { NakhodaError } from '@nakhoda/schema';
 
 import { grownFrom, isBelow, mediumAt } from './media-tree.ts';
 import type { Parts } from './parts.ts';
+import { serviceLeaves } from './service-leaves.ts';
 import { mediaLane, vmLane } from './vboxmanage.ts';
 
 /**
@@ -25,9 +26,11 @@ export async function removeImage(parts: Parts, vmid: number, path: string): Pro
   }
   for (const image of [...grown, { path }]) {
     if (!(await fileExists(image.path))) continue;
-    const close = parts.vbox.run(['closemedium', 'disk', image.path], { lanes: [vmLane(vmid), mediaLane] });
+    const close = (): Promise<string> => parts.vbox.run(['closemedium', 'disk', image.path], { lanes: [vmLane(vmid), mediaLane] });
     // An image that VirtualBox does not know, or that is still in a drive which goes with the VM, is closed already.
-    await close.catch((error: unknown) => parts.log(`closing ${image.path}: ${String(error)}`));
+    await close()
+      .catch(async (error: unknown) => ((await serviceLeaves(parts, error)) ? close() : Promise.reject(error)))
+      .catch((error: unknown) => parts.log(`closing ${image.path}: ${String(error)}`));
     await rm(image.path, { force: true });
   }
 }

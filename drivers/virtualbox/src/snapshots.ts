@@ -1,6 +1,6 @@
 import type { DriverContext, MachineSpec, SnapshotFacet } from '@nakhoda/driver';
 import { isAlive, waitFor } from '@nakhoda/host';
-import { matchesName, NakhodaError, SnapshotName } from '@nakhoda/schema';
+import { matchesName, NakhodaError, SnapshotName, toNakhodaError } from '@nakhoda/schema';
 import type { Snapshot } from '@nakhoda/schema';
 
 import { capabilitiesOf } from './capabilities.ts';
@@ -14,6 +14,7 @@ import { forgetOrphans } from './orphan-media.ts';
 import type { Parts } from './parts.ts';
 import { orphanedMs, ServiceWatch } from './service-process.ts';
 import { disksOnlyKey, hasMemory, isHiddenSnapshot, listSnapshots, safeDescription } from './snapshot-plan.ts';
+import { withSlots } from './snapshot-disks.ts';
 import { start } from './start.ts';
 import { powerOff } from './stop.ts';
 import { mediaLane, vmLane } from './vboxmanage.ts';
@@ -42,7 +43,8 @@ export function createSnapshots(parts: Parts): SnapshotFacet {
     take: (ctx, options) => oneAtATime(options.vmid, () => take(parts, ctx, options)),
     async list(_ctx, { vmid }): Promise<Snapshot[]> {
       await parts.settled;
-      return listSnapshots(observed(await parts.machines.need(vmid)));
+      const machine = await parts.machines.need(vmid);
+      return withSlots(parts, machine, listSnapshots(observed(machine)));
     },
     rollback: (ctx, options) => oneAtATime(options.vmid, () => rollback(parts, ctx, options)),
     delete: (ctx, options) => oneAtATime(options.vmid, () => remove(parts, ctx, options)),
@@ -180,10 +182,13 @@ async function rollback(parts: Parts, ctx: DriverContext, { vmid, name, spec }: 
   const process = run !== null && 'run' in run ? run.run.process : null;
   if (process !== null && isAlive(process)) await powerOff(parts, ctx, machine, process);
   await clearRun(parts, machine, run);
+  const images = imagesOf(observed(await parts.machines.need(vmid)));
   try {
     await manage(parts, ctx, machine, ['snapshot', machine.uuid, 'restore', snapshot.uuid]);
   } catch (error) {
-    throw asSnapshotError(error);
+    // A service that ends just after it has written the machine down tells nobody: then it goes on.
+    if (imagesOf(observed(await parts.machines.need(vmid))) === images) throw asSnapshotError(error);
+    parts.log(`VM ${vmid} is back at ${name}, though VirtualBox says: ${toNakhodaError(error).message}`);
   }
   try {
     if (spec) await recordSpec(spec);
@@ -193,6 +198,11 @@ async function rollback(parts: Parts, ctx: DriverContext, { vmid, name, spec }: 
   } catch (error) {
     throw asRestored(asSnapshotError(error));
   }
+}
+
+/** The images in the machine's drives: others after each restore. */
+function imagesOf({ attachments }: ObservedMachine): string {
+  return attachments.map(({ mediumUuid }) => mediumUuid).join(' ');
 }
 
 /** The disks, and the settings, are the snapshot's, and only what comes after that went wrong. */
@@ -218,7 +228,10 @@ async function remove(parts: Parts, ctx: DriverContext, { vmid, name }: PointOpt
   }
   await refuseGrown(parts, machine, snapshot);
   try {
-    await manage(parts, ctx, machine, ['snapshot', machine.uuid, 'delete', snapshot.uuid]);
+    await manage(parts, ctx, machine, ['snapshot', machine.uuid, 'delete', snapshot.uuid]).catch(async (error: unknown) => {
+      // Likewise: it is written down last that the snapshot is gone.
+      if (observed(await parts.machines.need(vmid)).snapshots.some(({ uuid }) => uuid === snapshot.uuid)) throw error;
+    });
     const key = disksOnlyKey + snapshot.uuid;
     if (extraData[key] !== undefined) await manage(parts, ctx, machine, ['setextradata', machine.uuid, key]);
   } catch (error) {

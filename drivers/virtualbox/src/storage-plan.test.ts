@@ -6,7 +6,7 @@ import fc from 'fast-check';
 
 import { hardwareSupport } from './hardware.ts';
 import type { ObservedAttachment, ObservedMachine } from './machine-file.ts';
-import { flushExtraData, isFlushKey, planControllers, planDrives, storageSteps } from './storage-plan.ts';
+import { flushExtraData, isFlushKey, planControllers, planDisk, planDrives, storageSteps } from './storage-plan.ts';
 
 const uuid = '11111111-2222-3333-4444-555555555555';
 const support = hardwareSupport('interpreter');
@@ -190,6 +190,13 @@ test('whatever disks there are: no two in one place, and what is as planned need
       assert.deepEqual(steps(machine, asPlanned(machine)), []);
     }),
   );
+});
+
+test('what the guest trims is given back on SATA, of disks that it knows as SSDs, and can be kept', () => {
+  const given = (change: Partial<MachineDisk>): boolean => planDisk({ ...disk('disk0', { bus: 'sata', ssd: true }), ...change }).discard;
+  assert.ok(given({}));
+  for (const change of [{ ssd: false }, { discard: false }, { bus: 'ide' }, { bus: 'scsi' }, { bus: 'nvme' }] as const)
+    assert.ok(!given(change), JSON.stringify(change));
 });
 
 test('discard is switched off where somebody switched it on', () => {

@@ -12,7 +12,7 @@ export interface PlannedDrive {
   place: Place;
   type: ObservedAttachment['type'];
   path: string | null;
-  /** What the guest trims is given back to the host. Never, as yet: see decision 0012. */
+  /** What the guest trims is given back to the host: on SATA, of disks that the guest knows as SSDs. See decision 0012. */
   discard: boolean;
   /** The guest is told that it is no rotating disk. */
   nonrotational: boolean;
@@ -43,13 +43,14 @@ function bytesPerSecond({ mbpsLimit }: MachineDisk): number {
 export function planDisk(disk: MachineDisk, found?: FoundMachine): PlannedDrive {
   const place = placeDisk(disk, found);
   const before = found?.drives.find((drive) => drive.slot === disk.slot && drive.path === disk.path);
+  const onSata = kindsIn(found).some(({ name, type }) => name === place.controller && type === 'AHCI');
   return {
     place,
     type: 'HardDisk',
     path: disk.path,
-    discard: before?.discard ?? false,
+    discard: before?.discard ?? (disk.discard && disk.ssd && onSata),
     nonrotational: disk.ssd,
-    hotpluggable: before?.hotpluggable ?? kindsIn(found).some(({ name, type }) => name === place.controller && type === 'AHCI'),
+    hotpluggable: before?.hotpluggable ?? onSata,
     bandwidthGroup: disk.mbpsLimit > 0 ? disk.slot : (before?.bandwidthGroup ?? null),
   };
 }

@@ -58,6 +58,16 @@ test('a call that was ended after its work is done, unless its answer was lost',
   await assert.rejects(refused.vbox.run(['startvm', 'u'], { lanes: [] }), failsWith('hypervisor.failed', /No such machine/));
 });
 
+test('a VBoxManage that crashed, as when its service ends under it, is told in one line', async () => {
+  const message = 'unshare was ended by SIGTRAP: oxXPCOMIPCC.so + 0x12aa5\n00007f6702fc5d91 VBoxC.so!VBoxDriversRegister+0x729f';
+  const cause = new NakhodaError('exec.failed', { message, hint: 'Look.' });
+  const vbox = new VBoxManage({ command: (args) => args, env: {}, run: () => Promise.reject(cause) });
+  await assert.rejects(
+    vbox.run(['snapshot', 'u', 'take', 'a'], { lanes: [] }),
+    failsWith('hypervisor.failed', /^VBoxManage snapshot crashed \(SIGTRAP\); .* may have ended while it worked\.$/u),
+  );
+});
+
 test('"not now" is answered by further tries', async () => {
   const { vbox, calls } = scripted([
     { exitCode: 1, stdout: '', stderr: locked },

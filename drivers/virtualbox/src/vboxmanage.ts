@@ -93,6 +93,7 @@ export class VBoxManage {
         ...(call.signal ? { signal: call.signal } : {}),
       });
     } catch (error) {
+      if (error instanceof NakhodaError && error.code === 'exec.failed') throw crashed(args, error);
       if (!(error instanceof NakhodaError) || error.code !== 'exec.timeout') throw error;
       throw new NakhodaError('hypervisor.timeout', {
         message: `VBoxManage ${args[0] ?? ''} did not answer within ${timeoutMs / 1000} s and was stopped.`,
@@ -105,6 +106,18 @@ export class VBoxManage {
 }
 
 const anyExitCode = Array.from({ length: 256 }, (_, code) => code);
+
+/** VBoxManage may crash itself, with many lines on where, when its service ends under it (7.2.22: SIGTRAP). Every exit code is an answer. */
+function crashed(args: readonly string[], cause: NakhodaError): NakhodaError {
+  const signal = /was ended by (SIG\w+)/u.exec(cause.message)?.[1];
+  if (signal === undefined) return cause;
+  return new NakhodaError('hypervisor.failed', {
+    message: `VBoxManage ${args[0] ?? ''} crashed (${signal}); VirtualBox's service (VBoxSVC) may have ended while it worked.`,
+    hint: 'Try again: the service starts by itself.',
+    details: { arguments: [...args] },
+    cause,
+  });
+}
 
 function failed(args: readonly string[], complaint: VBoxComplaint): NakhodaError {
   return new NakhodaError('hypervisor.failed', {

@@ -10,8 +10,9 @@ import { capabilitiesOf } from './capabilities.ts';
 import { clearAbandonedClones, createClone, undefineClone } from './clone.ts';
 import { CloneJournal } from './clone-journal.ts';
 import { Consoles } from './consoles.ts';
-import { define, deleteImage } from './define.ts';
+import { define } from './define.ts';
 import { DefinedFiles } from './defined-files.ts';
+import { deleteImage, measureImage } from './unused-images.ts';
 import { AdoptedFolders } from './foreign/adopted-folders.ts';
 import { createForeign } from './foreign/foreign-facet.ts';
 import { createGuest, createSerial } from './guest.ts';
@@ -30,6 +31,7 @@ import { createScreen, createVnc } from './screen.ts';
 import { createSnapshots, snapshotTimeoutMs } from './snapshots.ts';
 import { start } from './start.ts';
 import { stop } from './stop.ts';
+import { StorageWatch } from './storage-watch.ts';
 import { undefine } from './undefine.ts';
 import { validateSpec } from './validate.ts';
 import { defaultCallTimeoutMs, VBoxManage, vmLane } from './vboxmanage.ts';
@@ -78,7 +80,10 @@ export function createVirtualBoxDriver(options: VirtualBoxDriverOptions): Driver
     machines,
     consoles,
     log: options.log,
-    runs: (machine, process) => vnc.notice(machine, process),
+    runs: (machine, process) => {
+      vnc.notice(machine, process);
+      storage.notice(machine, process);
+    },
   });
   const closing = new AbortController();
   const settled = waitForFormerCalls({
@@ -91,6 +96,7 @@ export function createVirtualBoxDriver(options: VirtualBoxDriverOptions): Driver
     .then(() => clearAbandonedClones(parts))
     .catch((error: unknown) => options.log(`clearing up the clones of an earlier daemon: ${String(error)}`));
   const changed = (vmid: number): void => observation.poke(vmid);
+  const storage = new StorageWatch({ machines, vbox, log: options.log, changed });
   const vnc = new VncServers({ vbox, settled, log: options.log, handOver: (path) => account.handOver(path) });
   const clones = new CloneJournal(options.userHome);
   const shared = { vbox, machines, consoles, vnc, clones, operations, hostFacts, account, env, settled, changed, folders };
@@ -124,6 +130,7 @@ export function createVirtualBoxDriver(options: VirtualBoxDriverOptions): Driver
         await clones.forgetMachine(spec.vmid);
       }),
     deleteImage: (_ctx, { vmid, path }) => oneAtATime(vmid, () => deleteImage(parts, vmid, path)),
+    measureImage: (_ctx, { path }) => measureImage(path),
     undefine: (ctx, { vmid }) => undefineClone(parts, vmid, () => oneAtATime(vmid, () => undefine(parts, ctx.signal, vmid))),
     start: (ctx, { vmid }) => oneAtATime(vmid, () => start(parts, ctx, vmid)),
     // Not in the queue: power must come off during a start that takes too long.
@@ -132,6 +139,7 @@ export function createVirtualBoxDriver(options: VirtualBoxDriverOptions): Driver
     async close() {
       closing.abort();
       observation.close();
+      storage.close();
       consoles.close();
       await vnc.close();
     },

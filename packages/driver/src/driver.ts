@@ -175,6 +175,11 @@ export interface Driver {
    * @throws NakhodaError `vm.wrong-state` when the VM has the disk still; `snapshot.uses-disk` when a snapshot has it
    */
   deleteImage(ctx: DriverContext, options: { vmid: number; path: string }): Promise<void>;
+  /**
+   * Bytes of the disk in an image that the VM had and has no more, so that it can be given back as it is. Changes nothing.
+   * @throws NakhodaError `storage.volume-refused` for what is no image of this hypervisor, or names other files than it should
+   */
+  measureImage(ctx: DriverContext, options: { vmid: number; path: string }): Promise<{ sizeBytes: number }>;
   /** Forgets a stopped VM and deletes everything in its two folders that the driver made. */
   undefine(ctx: DriverContext, options: { vmid: number }): Promise<void>;
   /** Returns when the guest's processors run. A failed start leaves the VM stopped, with the reason. */

@@ -10,6 +10,7 @@ import { vmImportEndpoints } from './endpoints/vm-import.ts';
 import { vmGuestEndpoints } from './endpoints/vm-guest.ts';
 import { vmConsoleEndpoints } from './endpoints/vm-console.ts';
 import { vmDeviceEndpoints } from './endpoints/vm-devices.ts';
+import { vmUnusedDiskEndpoints } from './endpoints/vm-unused-disks.ts';
 import { vmEndpoints } from './endpoints/vm.ts';
 
 /** Every endpoint, by its id. The id is the API's operation id and the handler's name. */
@@ -23,6 +24,7 @@ export const endpoints = {
   ...vmGuestEndpoints,
   ...vmConsoleEndpoints,
   ...vmDeviceEndpoints,
+  ...vmUnusedDiskEndpoints,
   ...snapshotEndpoints,
   ...networkEndpoints,
   ...taskEndpoints,

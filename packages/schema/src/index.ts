@@ -25,6 +25,7 @@ export * from './endpoints/foreign.ts';
 export * from './endpoints/vm-guest.ts';
 export * from './endpoints/vm-console.ts';
 export type * from './endpoints/vm-devices.ts';
+export type * from './endpoints/vm-unused-disks.ts';
 export * from './endpoints/network.ts';
 export * from './endpoints/task.ts';
 export * from './endpoints/system.ts';

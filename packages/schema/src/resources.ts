@@ -48,6 +48,18 @@ export const VmDisk = Type.Object(
 );
 export type VmDisk = Type.Static<typeof VmDisk>;
 
+/** An image of a disk in a VM's folder that the VM does not have now. */
+export const UnusedDisk = Type.Object(
+  {
+    slot: Type.String({ pattern: '^unused[0-9]{1,4}$', description: 'unused1 is the image disk-1' }),
+    volume: Type.String({ description: 'pool:images/vmid/file' }),
+    sizeGiB: Type.Union([Type.Number({ exclusiveMinimum: 0 }), Type.Null()], { description: 'null: it is no image that can be read' }),
+    snapshots: Type.Array(SnapshotName, { description: 'snapshots that have it: a rollback to one of them brings it back' }),
+  },
+  closed,
+);
+export type UnusedDisk = Type.Static<typeof UnusedDisk>;
+
 export const VmNic = Type.Object(
   {
     slot: Type.String({ pattern: '^net[0-9]$' }),
@@ -123,6 +135,7 @@ export const Vm = Type.Object(
       Type.Array(Type.String(), { description: 'what the hypervisor has otherwise than wanted, because somebody used its own tools' }),
     ),
     suspended: Type.Boolean({ description: 'stopped with its memory on disk: the next start goes on from there' }),
+    unused: Type.Optional(Type.Array(UnusedDisk, { description: 'told of a single VM only' })),
     pending: Type.Array(PendingChange, { description: 'wanted, but not yet so in the present run' }),
     actions: Type.Record(Type.String(), Verdict),
   },

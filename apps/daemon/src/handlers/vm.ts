@@ -8,6 +8,7 @@ import type { Services } from '../services/context.ts';
 import { quietContext } from '../services/hypervisors.ts';
 import { planNewVm } from '../services/plans.ts';
 import { refuseClonedVm } from '../services/templates.ts';
+import { unusedDisks } from '../services/unused-disks.ts';
 import type { VmRecord } from '../services/vm-record.ts';
 import { chunkQueue } from './chunk-queue.ts';
 import { answerSeconds, reachGuest, silentGuestError } from './reach-guest.ts';
@@ -55,7 +56,7 @@ export function vmHandlers(services: Services): VmHandlers {
     'vm.show': async ({ params }) => {
       const record = inventory.resolve(params.vm);
       await inventory.refresh(record.spec.vmid);
-      return inventory.view(record);
+      return { ...inventory.view(record), unused: await unusedDisks(services, record) };
     },
 
     'vm.start': async (request) => {

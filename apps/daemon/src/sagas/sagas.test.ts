@@ -18,6 +18,7 @@ import { vmCloneSaga } from './vm-clone.ts';
 import { vmCreateSaga } from './vm-create.ts';
 import { type VmOrder, vmOrderSaga } from './vm-order.ts';
 import { vmDestroySaga, vmStartSaga, vmStopSaga } from './vm-power.ts';
+import { diskDeleteSaga } from './disk-delete.ts';
 import { vmRevertSaga } from './vm-revert.ts';
 import { vmSetSaga } from './vm-set.ts';
 
@@ -51,6 +52,8 @@ type Prepare =
   | 'snapshot'
   | 'snapshot and changes'
   | 'disk snapshot and changes'
+  | 'unused'
+  | 'unused running'
   | 'second'
   | 'second running';
 
@@ -102,7 +105,11 @@ async function prepare(core: TestCore, level: Prepare): Promise<void> {
   await run('network.create', { spec: network });
   if (level === 'network') return;
   const isSecond = level === 'second' || level === 'second running';
-  await run('vm.create', { record: isSecond ? both : record, start: !['stopped', 'second'].includes(level) });
+  await run('vm.create', { record: isSecond ? both : record, start: !['stopped', 'second', 'unused'].includes(level) });
+  if (level.startsWith('unused')) {
+    await run('vm.set', { ...target, before: record, after: withDisk });
+    await run('vm.set', { ...target, before: withDisk, after: record });
+  }
   if (level === 'paused') await run('vm.pause', target);
   if (level === 'suspended') await run('vm.suspend', target);
   if (level === 'pending') await run('vm.set', { ...target, before: record, after: larger });
@@ -242,6 +249,18 @@ Object.assign(cases, {
       { make: vmSetSaga, input: { ...target, before: record, after: grown }, level, pointOfNoReturn: 'bring the machine in line' },
     ]),
   ),
+  ...Object.fromEntries(
+    (['unused', 'unused running'] as const).map((level): [string, Case] => [
+      `attaching an image, ${level}`,
+      { make: vmSetSaga, input: { ...target, before: record, after: withDisk, reused: ['disk-1.qcow2'] }, level },
+    ]),
+  ),
+  'disk.delete': {
+    make: diskDeleteSaga,
+    input: { ...target, slot: 'unused1', file: 'disk-1.qcow2' },
+    level: 'unused',
+    pointOfNoReturn: 'delete the image',
+  },
   'vm.revert': {
     make: vmRevertSaga,
     input: { ...target, before: { ...larger, active: { ...record, spec: { ...record.spec, memoryMiB: 256 } } } },

@@ -1,6 +1,8 @@
+import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 
 import type { DriverContext } from '@nakhoda/driver';
+import { fileExists } from '@nakhoda/host';
 import { NakhodaError } from '@nakhoda/schema';
 import type { Step, TaskKind } from '@nakhoda/tasks';
 
@@ -9,7 +11,7 @@ import type { Services } from '../services/context.ts';
 import { machineChanges, touchesMachine } from '../services/pending-changes.ts';
 import { planAfterChange, type Refusal } from '../services/running-plan.ts';
 import { changedRecord, planOf } from '../services/vm-change.ts';
-import { imageFile, runningPlan, toMachineSpec, type VmPlan, type VmRecord } from '../services/vm-record.ts';
+import { imageFile, runningPlan, toMachineSpec, vmFolders, type VmPlan, type VmRecord } from '../services/vm-record.ts';
 import { defineMachine } from './define-machine.ts';
 import { deleteDiscarded } from './delete-discarded.ts';
 import { requireFreeDisks, requireTemplateChange } from './require-change.ts';
@@ -23,6 +25,8 @@ export interface VmSetInput extends VmInput {
   after: VmPlan;
   /** File names of images that are to be deleted once no run has them. */
   discard?: string[];
+  /** File names of images that were there before, and are given back to the VM: an undo leaves them. */
+  reused?: string[];
 }
 
 interface VmSetState {
@@ -57,7 +61,7 @@ export function vmSetSaga(services: Services): TaskKind<VmSetInput, VmSetState, 
   };
 }
 
-function writeStep(services: Services, { vmid, before, after, discard = [] }: VmSetInput): VmSetStep {
+function writeStep(services: Services, { vmid, before, after, discard = [], reused = [] }: VmSetInput): VmSetStep {
   const { inventory, networks } = services;
   const touches = touchesMachine(before, after);
   const added = after.spec.nics.filter(
@@ -78,6 +82,7 @@ function writeStep(services: Services, { vmid, before, after, discard = [] }: Vm
         await requireFreeDisks(services, ctx, present, after);
       }
       networks.requireUsable(added.map(({ network }) => network));
+      await requireImages(services, vmid, reused);
       const changed = changedRecord(present, after, { alive: isAlive(services, vmid), touches });
       const discarded = [...(present.discarded ?? []), ...discard];
       await inventory.replace({ ...changed, ...(discarded.length > 0 ? { discarded } : {}) });
@@ -89,12 +94,24 @@ function writeStep(services: Services, { vmid, before, after, discard = [] }: Vm
       const present = inventory.byVmid(vmid);
       if (present && samePlan(present, after) && !isPastReturn(present, discard)) {
         const { running = before } = ctx.state;
-        await inventory.replace(undoneRecord(present, { plan: before, discard, ...(isAlive(services, vmid) ? { running } : {}) }));
+        await inventory.replace(undoneRecord(present, { plan: before, discard, reused, ...(isAlive(services, vmid) ? { running } : {}) }));
       }
       // New disks that were made for the change.
       await deleteDiscarded(services, ctx, vmid);
     },
   };
+}
+
+/** A driver makes images that are not there. @throws NakhodaError `storage.volume-not-found` */
+async function requireImages({ config }: Services, vmid: number, files: readonly string[]): Promise<void> {
+  const { directory } = vmFolders(config.folders, vmid);
+  for (const file of files) {
+    if (await fileExists(join(directory, file))) continue;
+    throw new NakhodaError('storage.volume-not-found', {
+      message: `The image ${file} is not in the VM's folder any more.`,
+      hint: 'List what there is: nakhoda disk unused VM',
+    });
+  }
 }
 
 /** The host's side of new NICs comes before the driver is asked to plug them in. */
@@ -119,7 +136,7 @@ function connectStep(services: Services, { vmid, after, discard = [] }: VmSetInp
   };
 }
 
-function changeStep(services: Services, { vmid, before, after, discard = [] }: VmSetInput): VmSetStep {
+function changeStep(services: Services, { vmid, before, after, discard = [], reused = [] }: VmSetInput): VmSetStep {
   const { inventory, hypervisors, config } = services;
   const driver = hypervisors.driver(after.spec.hypervisor);
   const redefine = async (ctx: DriverContext, plan: VmPlan): Promise<void> => {
@@ -163,13 +180,13 @@ function changeStep(services: Services, { vmid, before, after, discard = [] }: V
         const run = grown ? withSizesOf(after, running) : running;
         if (!isAlive(services, vmid)) {
           await redefine(ctx, back);
-          await inventory.replace(undoneRecord(present, { plan: back, discard }));
+          await inventory.replace(undoneRecord(present, { plan: back, discard, reused }));
           return;
         }
         // Nothing was changed where the driver takes no changes.
         const refusals = takesChanges(services, vmid) ? await change(ctx, after, run) : [];
         const actual = planAfterChange(present.active ?? after, run, refusals) ?? run;
-        await inventory.replace(undoneRecord(present, { plan: back, discard, running: actual }));
+        await inventory.replace(undoneRecord(present, { plan: back, discard, reused, running: actual }));
       };
       try {
         await restore(false);
@@ -210,13 +227,13 @@ function deleteStep(services: Services, { vmid }: VmSetInput): VmSetStep {
 
 /**
  * The record of a VM whose change is undone: it wants `plan` again, and its run, if one goes on, has `running`. Images
- * of disks that the change had added are to be deleted. Pure.
+ * of disks that the change had added are to be deleted, but for those that were there before. Pure.
  */
 function undoneRecord(
   present: VmRecord,
-  { plan, discard, running }: { plan: VmPlan; discard: readonly string[]; running?: VmPlan },
+  { plan, discard, reused, running }: { plan: VmPlan; discard: readonly string[]; reused: readonly string[]; running?: VmPlan },
 ): VmRecord {
-  const kept = new Set([...plan.spec.disks, ...(running?.spec.disks ?? [])].map(({ volume }) => imageFile(volume)));
+  const kept = new Set([...reused, ...[...plan.spec.disks, ...(running?.spec.disks ?? [])].map(({ volume }) => imageFile(volume))]);
   const added = present.spec.disks.map(({ volume }) => imageFile(volume)).filter((file) => !kept.has(file));
   const discarded = [...(present.discarded?.filter((file) => !discard.includes(file)) ?? []), ...added];
   return {

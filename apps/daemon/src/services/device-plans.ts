@@ -102,7 +102,7 @@ function allDisks({ spec, active }: VmRecord): VmDisk[] {
 }
 
 /** A slot that neither the wanted machine nor the running one has: two devices in one would be taken for each other. */
-function freeSlot(record: VmRecord, kind: 'disk' | 'net', held: ReadonlySet<string> = new Set()): string {
+export function freeSlot(record: VmRecord, kind: 'disk' | 'net', held: ReadonlySet<string> = new Set()): string {
   const nics = [...record.spec.nics, ...(record.active?.spec.nics ?? [])];
   const taken = new Set([...held, ...(kind === 'disk' ? allDisks(record) : nics).map(({ slot }) => slot)]);
   for (let number = 0; number < 10; number += 1) if (!taken.has(`${kind}${number}`)) return `${kind}${number}`;
@@ -122,7 +122,8 @@ function findDevice<D extends Device>({ name }: VmSpec, devices: readonly D[], s
   });
 }
 
-function bySlot<D extends Device>(devices: readonly D[]): D[] {
+/** Devices in the order of their slots. Pure. */
+export function bySlot<D extends Device>(devices: readonly D[]): D[] {
   return devices.toSorted((a, b) => a.slot.localeCompare(b.slot, 'en'));
 }
 

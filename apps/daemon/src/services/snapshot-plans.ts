@@ -35,6 +35,14 @@ export async function snapshotSlots(store: Store, vmid: number): Promise<Readonl
   return new Set(plans.flatMap(({ spec }) => spec.disks.map(({ slot }) => slot)));
 }
 
+/** The volumes of the disks that a VM had at its snapshots, by the snapshots' names. Of one that other tools deleted they may be there still. */
+export async function snapshotVolumes(store: Store, vmid: number): Promise<ReadonlyMap<string, readonly string[]>> {
+  const plans = await store.list(prefixOf(vmid));
+  return new Map(
+    plans.map(({ key, value }) => [key.slice(prefixOf(vmid).length), (value as StoredPlan).spec.disks.map(({ volume }) => volume)]),
+  );
+}
+
 /** Forgets the plans of snapshots that are there no more, whoever deleted them. Idempotent. */
 export async function dropSnapshotPlans(store: Store, vmid: number, present: readonly Snapshot[]): Promise<void> {
   const kept = new Set(present.map(({ name }) => prefixOf(vmid) + name));

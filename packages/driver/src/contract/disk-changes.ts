@@ -35,6 +35,7 @@ export async function diskChanges(t: TestContext, bench: Bench): Promise<void> {
     await rejectsWith('vm.wrong-state', driver.deleteImage(ctx, { vmid, path: second.path }), 'deleteImage of a disk that it has');
     await driver.define(ctx, { spec: bench.spec });
     assert.ok((await stat(second.path)).isFile(), 'the image is gone');
+    assert.deepEqual(await driver.measureImage(ctx, { vmid, path: second.path }), { sizeBytes: second.sizeBytes });
     await driver.define(ctx, { spec: both });
     await driver.define(ctx, { spec: bench.spec });
     await driver.deleteImage(ctx, { vmid, path: second.path });

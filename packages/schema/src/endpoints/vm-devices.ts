@@ -19,7 +19,7 @@ const NicParams = Type.Object(
 );
 const sizeGiB = Type.Integer({ minimum: 1, maximum: 1_048_576, description: 'GiB that the guest sees; the image grows as it is written' });
 
-const diskOptions = {
+export const diskOptions = {
   bus: Type.Optional(DiskBus),
   cache: Type.Optional(DiskCache),
   ssd: Type.Optional(Type.Boolean({ description: 'the guest is told that the disk does not rotate' })),
