@@ -28,7 +28,8 @@ async function inGuest(driver: Driver, line: string): Promise<string> {
 
 /** The image of a disk as VirtualBox reads it, with what it grows from. */
 async function contentOf(host: RealHost, image: string): Promise<Buffer> {
-  const raw = join(host.folder, 'content.raw');
+  // Where VirtualBox's account may write.
+  const raw = join(host.userHome, 'content.raw');
   await host.vboxManage(['clonemedium', image, raw, '--format', 'RAW']);
   await host.vboxManage(['closemedium', 'disk', raw]);
   const content = await readFile(raw);

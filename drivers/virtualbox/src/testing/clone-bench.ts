@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { readdir, readFile, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
 
 import type { Driver, MachineSpec } from '@nakhoda/driver';
@@ -112,10 +112,10 @@ export class CloneBench {
     return (await readVdiHeader(path)) === null ? (spec.disks[0]?.path ?? '') : path;
   }
 
-  /** What each MiB of an image is filled with, as VirtualBox reads it, with all that it grows from. */
+  /** What each MiB of an image, by its UUID or path, is filled with, as VirtualBox reads it, with all that it grows from. */
   async blocks(uuid: string): Promise<number[]> {
     // Where its account may write.
-    const path = join(this.host.userHome, `${uuid}.raw`);
+    const path = join(this.host.userHome, `${basename(uuid)}.raw`);
     await this.host.vboxManage(['clonemedium', uuid, path, '--format', 'RAW']);
     await this.host.vboxManage(['closemedium', 'disk', path]);
     const bytes = await readFile(path);
