@@ -1,20 +1,7 @@
 import { useLingui } from '@lingui/react/macro';
 import { toNakhodaError } from '@nakhoda/schema/errors';
 import type { Vm } from '@nakhoda/schema';
-import {
-  Button,
-  Checkbox,
-  Form,
-  FormGroup,
-  FormSelect,
-  FormSelectOption,
-  Modal,
-  ModalBody,
-  ModalFooter,
-  ModalHeader,
-  Radio,
-  TextInput,
-} from '@patternfly/react-core';
+import { Checkbox, FormGroup, FormSelect, FormSelectOption, Radio, TextInput } from '@patternfly/react-core';
 import { useQuery } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
@@ -23,8 +10,8 @@ import { Controller, useForm, useWatch } from 'react-hook-form';
 import { snapshotsQuery, useVms } from '../data/resources.ts';
 import { schemaResolver } from '../data/schema-resolver.ts';
 import { api } from '../data/session.ts';
-import { Failure } from '../parts/failure.tsx';
 import { FieldHelp } from '../parts/field-help.tsx';
+import { FormDialog } from '../parts/form-dialog.tsx';
 import { cloneName, linkedOffer } from './clone-choices.ts';
 
 interface Fields {
@@ -66,92 +53,88 @@ export function CloneDialog({ vm, onClose }: { vm: Vm; onClose: () => void }) {
     }
   });
   return (
-    <Modal isOpen onClose={onClose} variant="small" aria-labelledby="clone-title">
-      <ModalHeader title={t`Clone ${vm.name}`} labelId="clone-title" />
-      <ModalBody>
-        <Form id="clone" noValidate onSubmit={(event) => void submit(event)}>
-          <Controller
-            name="name"
-            control={control}
-            render={({ field, fieldState: { error } }) => (
-              <FormGroup label={t`Name of the clone`} fieldId="clone-name" isRequired>
-                <TextInput
-                  id="clone-name"
-                  {...field}
-                  autoComplete="off"
-                  validated={error ? 'error' : 'default'}
-                  aria-describedby="clone-name-help"
-                />
-                <FieldHelp id="clone-name-help" error={error?.message}>
-                  {t`It gets a vmid and MAC addresses of its own.`}
-                </FieldHelp>
-              </FormGroup>
-            )}
+    <FormDialog
+      id="clone"
+      title={t`Clone ${vm.name}`}
+      action={t`Clone it`}
+      busy={formState.isSubmitting}
+      failure={failure}
+      onSubmit={() => void submit()}
+      onClose={onClose}
+    >
+      <Controller
+        name="name"
+        control={control}
+        render={({ field, fieldState: { error } }) => (
+          <FormGroup label={t`Name of the clone`} fieldId="clone-name" isRequired>
+            <TextInput
+              id="clone-name"
+              {...field}
+              autoComplete="off"
+              validated={error ? 'error' : 'default'}
+              aria-describedby="clone-name-help"
+            />
+            <FieldHelp id="clone-name-help" error={error?.message}>
+              {t`It gets a vmid and MAC addresses of its own.`}
+            </FieldHelp>
+          </FormGroup>
+        )}
+      />
+      <Controller
+        name="snapshot"
+        control={control}
+        render={({ field }) => (
+          <FormGroup label={t`Of what`} fieldId="clone-snapshot">
+            <FormSelect id="clone-snapshot" {...field} onChange={(_event, value) => field.onChange(value)}>
+              <FormSelectOption value="" label={vm.template ? t`The template` : t`The VM as it is now`} />
+              {snapshots.map(({ name }) => (
+                <FormSelectOption key={name} value={name} label={t`Snapshot ${name}`} />
+              ))}
+            </FormSelect>
+          </FormGroup>
+        )}
+      />
+      <Controller
+        name="linked"
+        control={control}
+        render={({ field }) => (
+          <FormGroup role="radiogroup" label={t`How`} fieldId="clone-whole">
+            <Radio
+              id="clone-whole"
+              name="linked"
+              label={t`Whole`}
+              description={t`The disks are copied: it takes time and room, and the clone depends on nothing.`}
+              isChecked={!(field.value && offer.offered)}
+              onChange={() => field.onChange(false)}
+            />
+            <Radio
+              id="clone-linked"
+              name="linked"
+              label={t`Linked`}
+              description={
+                offer.offered
+                  ? t`Only what will differ is kept: made at once and small, but what it was made of has to stay.`
+                  : reasons[offer.reason]
+              }
+              isChecked={field.value && offer.offered}
+              isDisabled={!offer.offered}
+              onChange={() => field.onChange(true)}
+            />
+          </FormGroup>
+        )}
+      />
+      <Controller
+        name="start"
+        control={control}
+        render={({ field }) => (
+          <Checkbox
+            id="clone-start"
+            label={t`Start it when it is made`}
+            isChecked={field.value}
+            onChange={(_event, checked) => field.onChange(checked)}
           />
-          <Controller
-            name="snapshot"
-            control={control}
-            render={({ field }) => (
-              <FormGroup label={t`Of what`} fieldId="clone-snapshot">
-                <FormSelect id="clone-snapshot" {...field} onChange={(_event, value) => field.onChange(value)}>
-                  <FormSelectOption value="" label={vm.template ? t`The template` : t`The VM as it is now`} />
-                  {snapshots.map(({ name }) => (
-                    <FormSelectOption key={name} value={name} label={t`Snapshot ${name}`} />
-                  ))}
-                </FormSelect>
-              </FormGroup>
-            )}
-          />
-          <Controller
-            name="linked"
-            control={control}
-            render={({ field }) => (
-              <FormGroup role="radiogroup" label={t`How`} fieldId="clone-whole">
-                <Radio
-                  id="clone-whole"
-                  name="linked"
-                  label={t`Whole`}
-                  description={t`The disks are copied: it takes time and room, and the clone depends on nothing.`}
-                  isChecked={!(field.value && offer.offered)}
-                  onChange={() => field.onChange(false)}
-                />
-                <Radio
-                  id="clone-linked"
-                  name="linked"
-                  label={t`Linked`}
-                  description={
-                    offer.offered
-                      ? t`Only what will differ is kept: made at once and small, but what it was made of has to stay.`
-                      : reasons[offer.reason]
-                  }
-                  isChecked={field.value && offer.offered}
-                  isDisabled={!offer.offered}
-                  onChange={() => field.onChange(true)}
-                />
-              </FormGroup>
-            )}
-          />
-          <Controller
-            name="start"
-            control={control}
-            render={({ field }) => (
-              <Checkbox
-                id="clone-start"
-                label={t`Start it when it is made`}
-                isChecked={field.value}
-                onChange={(_event, checked) => field.onChange(checked)}
-              />
-            )}
-          />
-        </Form>
-        {failure !== null && <Failure thrown={failure} />}
-      </ModalBody>
-      <ModalFooter>
-        <Button type="submit" form="clone" isDisabled={formState.isSubmitting} isLoading={formState.isSubmitting}>
-          {t`Clone it`}
-        </Button>
-        <Button variant="link" onClick={onClose}>{t`Leave it`}</Button>
-      </ModalFooter>
-    </Modal>
+        )}
+      />
+    </FormDialog>
   );
 }

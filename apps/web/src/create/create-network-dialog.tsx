@@ -1,6 +1,6 @@
 import { useLingui } from '@lingui/react/macro';
 import { toNakhodaError, type ErrorCode } from '@nakhoda/schema/errors';
-import { Button, Checkbox, Form, FormGroup, Modal, ModalBody, ModalFooter, ModalHeader, TextInput } from '@patternfly/react-core';
+import { Checkbox, FormGroup, TextInput } from '@patternfly/react-core';
 import { useState } from 'react';
 import { Controller, useForm } from 'react-hook-form';
 
@@ -8,8 +8,8 @@ import { useNetworks } from '../data/resources.ts';
 import { schemaResolver } from '../data/schema-resolver.ts';
 import { api } from '../data/session.ts';
 import { waitForTask } from '../data/wait-for-task.ts';
-import { Failure } from '../parts/failure.tsx';
 import { FieldHelp } from '../parts/field-help.tsx';
+import { FormDialog } from '../parts/form-dialog.tsx';
 import { freeCidr } from './free-cidr.ts';
 
 interface Fields {
@@ -51,52 +51,48 @@ export function CreateNetworkDialog({ onClose }: { onClose: () => void }) {
     ['cidr', t`Range`, t`A private range that nothing else on this host uses. The host gets its first address.`],
   ] as const;
   return (
-    <Modal isOpen onClose={onClose} variant="small" aria-labelledby="network-title">
-      <ModalHeader title={t`Create a network`} labelId="network-title" />
-      <ModalBody>
-        <Form id="create-network" noValidate onSubmit={(event) => void submit(event)}>
-          {texts.map(([name, label, help]) => (
-            <Controller
-              key={name}
-              name={name}
-              control={control}
-              render={({ field, fieldState: { error } }) => (
-                <FormGroup label={label} fieldId={`network-${name}`} isRequired>
-                  <TextInput
-                    id={`network-${name}`}
-                    {...field}
-                    autoComplete="off"
-                    validated={error ? 'error' : 'default'}
-                    aria-describedby={`network-${name}-help`}
-                  />
-                  <FieldHelp id={`network-${name}-help`} error={error?.message}>
-                    {help}
-                  </FieldHelp>
-                </FormGroup>
-              )}
-            />
-          ))}
-          <Controller
-            name="dhcp"
-            control={control}
-            render={({ field }) => (
-              <Checkbox
-                id="network-dhcp"
-                label={t`Give addresses to guests (DHCP)`}
-                isChecked={field.value}
-                onChange={(_event, checked) => field.onChange(checked)}
+    <FormDialog
+      id="create-network"
+      title={t`Create a network`}
+      action={t`Create it`}
+      busy={formState.isSubmitting}
+      failure={failure}
+      onSubmit={() => void submit()}
+      onClose={onClose}
+    >
+      {texts.map(([name, label, help]) => (
+        <Controller
+          key={name}
+          name={name}
+          control={control}
+          render={({ field, fieldState: { error } }) => (
+            <FormGroup label={label} fieldId={`network-${name}`} isRequired>
+              <TextInput
+                id={`network-${name}`}
+                {...field}
+                autoComplete="off"
+                validated={error ? 'error' : 'default'}
+                aria-describedby={`network-${name}-help`}
               />
-            )}
+              <FieldHelp id={`network-${name}-help`} error={error?.message}>
+                {help}
+              </FieldHelp>
+            </FormGroup>
+          )}
+        />
+      ))}
+      <Controller
+        name="dhcp"
+        control={control}
+        render={({ field }) => (
+          <Checkbox
+            id="network-dhcp"
+            label={t`Give addresses to guests (DHCP)`}
+            isChecked={field.value}
+            onChange={(_event, checked) => field.onChange(checked)}
           />
-        </Form>
-        {failure !== null && <Failure thrown={failure} />}
-      </ModalBody>
-      <ModalFooter>
-        <Button type="submit" form="create-network" isDisabled={formState.isSubmitting} isLoading={formState.isSubmitting}>
-          {t`Create it`}
-        </Button>
-        <Button variant="link" onClick={onClose}>{t`Leave it`}</Button>
-      </ModalFooter>
-    </Modal>
+        )}
+      />
+    </FormDialog>
   );
 }

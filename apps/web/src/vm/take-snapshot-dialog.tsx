@@ -1,13 +1,13 @@
 import { useLingui } from '@lingui/react/macro';
 import type { Snapshot, Vm } from '@nakhoda/schema';
-import { Button, Checkbox, Form, FormGroup, Modal, ModalBody, ModalFooter, ModalHeader, TextArea, TextInput } from '@patternfly/react-core';
+import { Checkbox, FormGroup, TextArea, TextInput } from '@patternfly/react-core';
 import { useState } from 'react';
 import { Controller, useForm } from 'react-hook-form';
 
 import { schemaResolver } from '../data/schema-resolver.ts';
 import { api } from '../data/session.ts';
-import { Failure } from '../parts/failure.tsx';
 import { FieldHelp } from '../parts/field-help.tsx';
+import { FormDialog } from '../parts/form-dialog.tsx';
 
 interface Fields {
   name: string;
@@ -34,55 +34,51 @@ export function TakeSnapshotDialog({ vm, taken, onClose }: { vm: Vm; taken: read
     }
   });
   return (
-    <Modal isOpen onClose={onClose} variant="small" aria-labelledby="take-title">
-      <ModalHeader title={t`Take a snapshot of ${vm.name}`} labelId="take-title" />
-      <ModalBody>
-        <Form id="take" onSubmit={(event) => void submit(event)}>
-          <Controller
-            name="name"
-            control={control}
-            render={({ field, fieldState }) => (
-              <FormGroup label={t`Name`} fieldId="take-name" isRequired>
-                <TextInput id="take-name" {...field} validated={fieldState.error ? 'error' : 'default'} aria-describedby="take-name-help" />
-                <FieldHelp id="take-name-help" error={fieldState.error?.message} />
-              </FormGroup>
-            )}
+    <FormDialog
+      id="take"
+      title={t`Take a snapshot of ${vm.name}`}
+      action={t`Take it`}
+      busy={formState.isSubmitting}
+      failure={failure}
+      onSubmit={() => void submit()}
+      onClose={onClose}
+    >
+      <Controller
+        name="name"
+        control={control}
+        render={({ field, fieldState }) => (
+          <FormGroup label={t`Name`} fieldId="take-name" isRequired>
+            <TextInput id="take-name" {...field} validated={fieldState.error ? 'error' : 'default'} aria-describedby="take-name-help" />
+            <FieldHelp id="take-name-help" error={fieldState.error?.message} />
+          </FormGroup>
+        )}
+      />
+      <Controller
+        name="description"
+        control={control}
+        render={({ field }) => (
+          <FormGroup label={t`Description`} fieldId="take-description">
+            <TextArea id="take-description" {...field} resizeOrientation="vertical" />
+          </FormGroup>
+        )}
+      />
+      <Controller
+        name="memory"
+        control={control}
+        render={({ field }) => (
+          <Checkbox
+            id="take-memory"
+            label={t`With memory`}
+            description={
+              runs ? t`Rolling back goes on in the middle of the work, without booting.` : t`A stopped VM has no memory to keep.`
+            }
+            isDisabled={!runs}
+            isChecked={field.value && runs}
+            onChange={(_event, checked) => field.onChange(checked)}
           />
-          <Controller
-            name="description"
-            control={control}
-            render={({ field }) => (
-              <FormGroup label={t`Description`} fieldId="take-description">
-                <TextArea id="take-description" {...field} resizeOrientation="vertical" />
-              </FormGroup>
-            )}
-          />
-          <Controller
-            name="memory"
-            control={control}
-            render={({ field }) => (
-              <Checkbox
-                id="take-memory"
-                label={t`With memory`}
-                description={
-                  runs ? t`Rolling back goes on in the middle of the work, without booting.` : t`A stopped VM has no memory to keep.`
-                }
-                isDisabled={!runs}
-                isChecked={field.value && runs}
-                onChange={(_event, checked) => field.onChange(checked)}
-              />
-            )}
-          />
-        </Form>
-        {failure !== null && <Failure thrown={failure} />}
-      </ModalBody>
-      <ModalFooter>
-        <Button type="submit" form="take" isDisabled={formState.isSubmitting} isLoading={formState.isSubmitting}>
-          {t`Take it`}
-        </Button>
-        <Button variant="link" onClick={onClose}>{t`Leave it`}</Button>
-      </ModalFooter>
-    </Modal>
+        )}
+      />
+    </FormDialog>
   );
 }
 
