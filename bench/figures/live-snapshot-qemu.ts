@@ -6,10 +6,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Driver, MachineSpec } from '@nakhoda/driver';
 import { testContext } from '@nakhoda/driver/contract';
 
+import type { QemuDriverOptions } from '../../drivers/qemu/src/driver-options.ts';
 import { QmpClient } from '../../drivers/qemu/src/qmp/qmp-client.ts';
 import { readSnapshots } from '../../drivers/qemu/src/snapshot-store.ts';
 import type { Pause } from '../../drivers/qemu/src/snapshot-tree.ts';
 import { busyGuest } from '../../drivers/qemu/src/testing/busy-guest.ts';
+import { findQemu10 } from '../../drivers/qemu/src/testing/qemu10.ts';
 import { makeRealQemu } from '../../drivers/qemu/src/testing/real-qemu.ts';
 import { type FigureRow, median } from '../figure.ts';
 
@@ -26,12 +28,19 @@ const heldMiB = 160;
 
 /**
  * How long a guest of 512 MiB with a busy disk stands still: in a live snapshot with memory of Nakhoda's, and in
- * `snapshot-save`, QEMU's own, on the same guest in the same run. Medians of five each; QEMU's STOP to RESUME.
+ * `snapshot-save`, QEMU's own, on the same guest in the same run. Medians of five each; QEMU's STOP to RESUME. With the
+ * system's QEMU, and with QEMU 10 where that is another.
  */
 export async function liveSnapshotQemu(): Promise<FigureRow[]> {
+  const own = await measured('QEMU', {});
+  const ten = await findQemu10();
+  return ten?.programs === undefined ? own : [...own, ...(await measured('QEMU 10', ten))];
+}
+
+async function measured(name: string, options: Partial<QemuDriverOptions>): Promise<FigureRow[]> {
   const ctx = testContext();
   await using qemu = await makeRealQemu();
-  const driver = await qemu.makeDriver();
+  const driver = await qemu.makeDriver(options);
   const spec = await qemu.spec({ memoryMiB });
   const { vmid } = spec;
   await driver.define(ctx, { spec });
@@ -47,11 +56,11 @@ export async function liveSnapshotQemu(): Promise<FigureRow[]> {
   const theirs: number[] = [];
   for (let round = 0; round < rounds; round += 1) theirs.push(await saveByHand(spec, `round${round}`));
 
-  const next = await qemu.makeDriver();
+  const next = await qemu.makeDriver(options);
   await next.stop(ctx, { vmid, mode: 'poweroff', timeoutSeconds: 10 });
   await next.undefine(ctx, { vmid });
   await next.close();
-  return rows(ours, theirs);
+  return rows(name, ours, theirs);
 }
 
 async function takeOurs(driver: Driver, spec: MachineSpec, name: string): Promise<Taken> {
@@ -95,20 +104,20 @@ async function saveByHand(spec: MachineSpec, tag: string): Promise<number> {
   }
 }
 
-function rows(ours: readonly Taken[], theirs: readonly number[]): FigureRow[] {
+function rows(qemu: string, ours: readonly Taken[], theirs: readonly number[]): FigureRow[] {
   const pause = median(ours.map((one) => one.pause.ms));
   const save = median(theirs);
   const [first] = ours;
   const reason = first?.pause.reason;
   const parts = (first?.pause.parts ?? []).map(({ what }, index): FigureRow => ({
-    name: `of the pause: ${what}`,
+    name: `${qemu}, of the pause: ${what}`,
     value: median(ours.map((one) => one.pause.parts[index]?.ms ?? Number.NaN)),
     unit: 'ms',
     note: 'as the driver saw it; QEMU tells of RESUME before the driver hears it',
   }));
   return [
     {
-      name: 'QEMU: pause of a live snapshot with memory',
+      name: `${qemu}: pause of a live snapshot with memory`,
       value: pause,
       unit: 'ms',
       against: `snapshot-save: ${save.toFixed(1)} ms`,
@@ -117,7 +126,7 @@ function rows(ours: readonly Taken[], theirs: readonly number[]): FigureRow[] {
       note: reason ?? `${memoryMiB} MiB guest, ${heldMiB} MiB of them random data, busy disk; median of ${rounds}`,
     },
     {
-      name: 'QEMU: the longest of these pauses',
+      name: `${qemu}: the longest of these pauses`,
       value: Math.max(...ours.map((one) => one.pause.ms)),
       unit: 'ms',
       // Promised only where memory can be written in the background.
@@ -125,7 +134,7 @@ function rows(ours: readonly Taken[], theirs: readonly number[]): FigureRow[] {
     },
     ...parts,
     {
-      name: 'QEMU: the whole of it, while the guest runs',
+      name: `${qemu}: the whole of it, while the guest runs`,
       value: median(ours.map((one) => one.totalMs)),
       unit: 'ms',
       note: `${median(ours.map((one) => one.megabytes)).toFixed(0)} MiB written`,
