@@ -26,8 +26,7 @@ export async function defineVirtualbox(): Promise<FigureRow[]> {
   await using daemon = await startDaemon({ hypervisors: 'virtualbox' });
   const folder = await mkdtemp(join(tmpdir(), 'nkb-'));
   try {
-    const byHand = await virtualBoxByHand({ userHome: join(folder, 'virtualbox'), folder });
-    if (byHand === null) throw new Error('VirtualBox is not set up.');
+    const { vboxManage: byHand, vms } = await virtualBoxByHand(folder);
     const request = (index: number) => ({ name: `vm-${index}`, hypervisor: 'virtualbox' as const, memoryMiB: 128, diskGiB: 4 });
     // Both services are warm.
     await byHand(['list', 'vms']);
@@ -38,16 +37,7 @@ export async function defineVirtualbox(): Promise<FigureRow[]> {
       const indexes = Array.from({ length: chunk }, (_, index) => from + index);
       created += await timed(async () => {
         for (const index of indexes) {
-          const args = [
-            'createvm',
-            '--name',
-            `hand-${index}`,
-            '--basefolder',
-            join(folder, 'bare'),
-            '--ostype',
-            'Linux26_64',
-            '--register',
-          ];
+          const args = ['createvm', '--name', `hand-${index}`, '--basefolder', join(vms, 'bare'), '--ostype', 'Linux26_64', '--register'];
           await byHand(args);
         }
       });
@@ -61,7 +51,7 @@ export async function defineVirtualbox(): Promise<FigureRow[]> {
       );
     }
     const whole: number[] = [];
-    for (let index = 0; index < wholeByHand; index += 1) whole.push(await timed(() => makeByHand(byHand, folder, index)));
+    for (let index = 0; index < wholeByHand; index += 1) whole.push(await timed(() => makeByHand(byHand, vms, index)));
 
     const wholeHundred = median(whole) * count;
     const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
@@ -80,7 +70,8 @@ export async function defineVirtualbox(): Promise<FigureRow[]> {
       },
       {
         ...{ name: `define ${count} VirtualBox VMs, four at a time`, value: oursTogether / 1000, unit: 's', against: bare },
-        ratio: oursTogether / created,
+        ...{ ratio: oursTogether / created, limit: { of: 'ratio', atMost: 1 } },
+        note: 'The same 100, ordered as a script would: the next one when one of four is done.',
       },
       {
         ...{ name: `define ${count} VirtualBox VMs against the same VMs by hand`, value: ours / 1000, unit: 's' },
@@ -94,14 +85,14 @@ export async function defineVirtualbox(): Promise<FigureRow[]> {
 }
 
 /** The commands that lead to the VM that the driver makes. */
-async function makeByHand(byHand: VBoxManageByHand, folder: string, index: number): Promise<void> {
+async function makeByHand(byHand: VBoxManageByHand, vms: string, index: number): Promise<void> {
   const support = hardwareSupport('interpreter');
   const vmid = 100 + index;
-  const directory = join(folder, 'whole', String(vmid));
+  const directory = join(vms, 'whole', String(vmid));
   const spec: MachineSpec = {
     ...{ vmid, name: `vm-${vmid}`, uuid: `11111111-2222-4333-8444-${String(vmid).padStart(12, '0')}`, cores: 1, memoryMiB: 128 },
     ...defaultHardware(support),
-    ...{ directory, runtimeDirectory: join(folder, 'run', String(vmid)), cdrom: null, nics: [] },
+    ...{ directory, runtimeDirectory: join(vms, 'run', String(vmid)), cdrom: null, nics: [] },
     disks: [{ slot: 'disk0', path: join(directory, 'disk0.vdi'), format: 'vdi', sizeBytes: 4 * 1024 ** 3, ...defaultDisk(support) }],
   };
   await byHand(createStep(spec, `nakhoda-${vmid}`).args);

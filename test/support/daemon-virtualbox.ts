@@ -6,11 +6,22 @@ import { Account } from '../../drivers/virtualbox/src/account.ts';
 import { AdoptedFolders } from '../../drivers/virtualbox/src/foreign/adopted-folders.ts';
 import { programEnvironment } from '../../drivers/virtualbox/src/virtualbox-driver.ts';
 
+/** VBoxManage on a registry, with the account and the view of its daemon. Gives standard output. */
+export async function daemonVBoxManage(data: string): Promise<(args: readonly string[]) => Promise<string>> {
+  return (await daemonVirtualBox(data)).vboxManage;
+}
+
+export interface DaemonVirtualBox {
+  vboxManage(args: readonly string[]): Promise<string>;
+  /** Makes a file or folder the account's. */
+  handOver(path: string): Promise<void>;
+}
+
 /**
- * VBoxManage on the VirtualBox of a daemon, as the daemon runs it: with the same account, and the same view. Gives standard output.
+ * The VirtualBox of a data folder as a daemon on it runs it.
  * @throws Error when VirtualBox is not set up
  */
-export async function daemonVBoxManage(data: string): Promise<(args: readonly string[]) => Promise<string>> {
+export async function daemonVirtualBox(data: string): Promise<DaemonVirtualBox> {
   const userHome = join(data, 'virtualbox');
   const runtime = await findVirtualBoxRuntime(process.env);
   if (runtime === null) throw new Error('VirtualBox is not set up.');
@@ -26,8 +37,11 @@ export async function daemonVBoxManage(data: string): Promise<(args: readonly st
     },
   });
   await account.state();
-  return async (args) => {
-    const argv = await account.command(`${virtualBoxPrograms}/VBoxManage`, args);
-    return (await exec(argv, { env, timeoutMs: 300_000, maxOutputBytes: 64 * 1024 * 1024 })).stdout;
+  return {
+    handOver: (path) => account.handOver(path),
+    async vboxManage(args) {
+      const argv = await account.command(`${virtualBoxPrograms}/VBoxManage`, args);
+      return (await exec(argv, { env, timeoutMs: 300_000, maxOutputBytes: 64 * 1024 * 1024 })).stdout;
+    },
   };
 }
