@@ -23,12 +23,12 @@ export async function forgetOrphans(parts: Parts, machine: KnownMachine): Promis
   for (const { uuid, location } of machine.observed?.orphans ?? []) {
     await forget(parts, machine, join(machine.folder, location), async () => {
       if (await isInaccessible(parts, machine)) await takeOutOfFile(parts, machine, uuid);
-      else await close(parts, machine, uuid);
+      else await close(parts, machine, uuid, true);
     });
   }
   for (const medium of await orphansOfClone(parts, machine)) {
     await forget(parts, machine, medium.path, async () => {
-      await close(parts, machine, medium.uuid);
+      await close(parts, machine, medium.uuid, false);
       await saveTree(parts, medium.owner);
       // Has VirtualBox look again at a VM that it could not read.
       await isInaccessible(parts, machine);
@@ -45,15 +45,23 @@ async function forget(parts: Parts, { vmid }: KnownMachine, path: string, work: 
   }
 }
 
-async function close(parts: Parts, machine: KnownMachine, uuid: string): Promise<void> {
+/** @param inItsFile whether the machine's own file lists the image; that of a linked clone's snapshot is in its source's */
+async function close(parts: Parts, machine: KnownMachine, uuid: string, inItsFile: boolean): Promise<void> {
   const order = (): Promise<string> => parts.vbox.run(['closemedium', 'disk', uuid], { lanes: [vmLane(machine.vmid), mediaLane] });
   try {
     await order();
   } catch (error) {
     if (!(await serviceLeaves(parts, error))) throw error;
-    if (await isInaccessible(parts, machine)) await takeOutOfFile(parts, machine, uuid);
-    else await order();
+    // The next service reads the files anew.
+    if (inItsFile && (await isInaccessible(parts, machine))) await takeOutOfFile(parts, machine, uuid);
+    else await order().catch(unlessUnknown);
   }
+}
+
+/** Files that do not list an image leave nothing to be closed. */
+function unlessUnknown(refusal: unknown): void {
+  // What VBoxManage 7.2.22 makes of an identifier that it does not know: a path.
+  if (!/is not fully qualified/u.test(toNakhodaError(refusal).message)) throw refusal;
 }
 
 async function orphansOfClone(parts: Parts, machine: KnownMachine): Promise<KnownMedium[]> {
