@@ -39,14 +39,13 @@ async function plan(mode: string, texts: readonly string[]): Promise<Stage[]> {
   const real = beside.filter(isReal);
   const realLanes = [real.filter((file) => !ofVirtualBox(file)), real.filter(ofVirtualBox)];
   const whole = await find(['test/**/*.test.ts'], texts);
-  // Browser and fake driver have nothing to do with the hypervisors, and leave a core to their guests.
-  const ofFakePage = (file: string) => file.startsWith('test/page/') && !isReal(file);
+  // Those with the fake driver, a browser among them, leave a core to the guests of the others.
   const stages: Stage[] = [
     { name: 'unit', lanes: [beside.filter((file) => !isReal(file))], concurrency: availableParallelism(), timeout: 60_000 },
     { name: 'real parts', lanes: realLanes, concurrency: 1, timeout: 900_000 },
     {
       name: 'end to end',
-      lanes: [whole.filter((file) => !ofFakePage(file)), whole.filter(ofFakePage)],
+      lanes: [whole.filter(isReal), whole.filter((file) => !isReal(file))],
       concurrency: 1,
       timeout: 3_600_000,
     },

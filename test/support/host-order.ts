@@ -58,7 +58,9 @@ function describe(argv: readonly string[]): string {
   if (program === 'dnsmasq') return `dnsmasq ${argv.find((part) => part.startsWith('--interface='))?.slice(12)}`;
   if (program === 'qemu-system-x86_64') return `hypervisor ${after('-uuid')}`;
   if (['VirtualBoxVM', 'VBoxHeadless'].includes(program)) return `hypervisor ${after('--startvm')}`;
-  if (argv[1]?.endsWith('isolation/supervisor.pl')) return `supervisor ${/\/(\d+)\/qemu\.launch$/u.exec(argv[2] ?? '')?.[1]}`;
+  // One that waited has its plan for a name.
+  const plan = /\/(\d+)\/qemu\.launch$/u.exec((argv[1]?.endsWith('isolation/supervisor.pl') ? argv[2] : argv[0]) ?? '');
+  if (plan !== null) return `supervisor ${plan[1]}`;
   if (program === 'Xvfb') return `display ${/\/vm\/(\d+)\//u.exec(after('-auth'))?.[1]}`;
   if (argv[1]?.endsWith('udp-tap-relay.pl')) return `relay ${argv[2]?.replace(/^nk[a-z]{2}(\d+n\d)$/u, '$1')}`;
   return argv.join(' ');
