@@ -149,13 +149,26 @@ async function alignPorts(parts: Parts, signal: AbortSignal, { vmid, spec, obser
   await parts.vbox.run(['modifyvm', spec.uuid, ...portArgs(spec)], { lanes: [vmLane(vmid)], signal });
 }
 
-/** Null as soon as the guest runs; otherwise why it does not: VirtualBox's words, or '' when the machine's log has none. */
+/** A front end without a log by then has its service asked whether it still answers. It opens one after a second (7.2.22). */
+const silentMs = 15_000;
+
+/**
+ * Null as soon as the guest runs; otherwise why it does not: VirtualBox's words, or '' when the machine's log has none.
+ * @throws NakhodaError `hypervisor.timeout` when the service does not answer
+ */
 async function untilRunning(parts: Parts, ctx: DriverContext, machine: KnownMachine, process: ProcessRef): Promise<string | null> {
   const service = new ServiceWatch(parts.env['VBOX_USER_HOME'] ?? '');
+  const since = performance.now();
+  let asked = false;
   const outcome = await waitFor(
     async () => {
       const alive = isAlive(process);
       const log = await parts.machines.log(machine);
+      // Before it opens its log it talks to the service. One that hangs would be waited for to the end.
+      if (alive && !asked && log.pid !== process.pid && performance.now() - since > silentMs) {
+        asked = true;
+        await parts.vbox.run(['list', 'vms'], { lanes: [], signal: ctx.signal, asks: true });
+      }
       if (log.pid === process.pid) {
         if (log.powerUpFailure !== null) return { failure: log.powerUpFailure.startsWith('vrc=') ? '' : log.powerUpFailure };
         if (alive && (log.state === 'Running' || log.state === 'Paused')) return { failure: null };
