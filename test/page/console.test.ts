@@ -34,7 +34,7 @@ const colourAt = (x: number, y: number) =>
     `(() => { const c = document.querySelector('.nk-console canvas');
       return [...c.getContext('2d').getImageData(Math.floor(c.width * ${x}), Math.floor(c.height * ${y}), 1, 1).data]; })()`,
   );
-/** Waits for something of the suite.page; playwright's own way of waiting for it is what the content security policy refuses. */
+/** Waits for something of the page; playwright's own way of waiting for it is what the content security policy refuses. */
 async function until(expression: string): Promise<void> {
   const holds = await waitFor(() => suite.page.evaluate<boolean>(expression).catch(() => false), { timeoutMs: 20_000, pollMs: 50 });
   assert.ok(holds, expression);
@@ -259,11 +259,11 @@ test('where there is no VNC there are pictures and whole keys, with the reason',
   }
 });
 
-test('a suite.daemon that is gone is named as what is broken, and the screen comes back with it', async () => {
+test('a daemon that is gone is named as what is broken, and the screen comes back with it', async () => {
   await openScreen();
   await suite.daemon.kill();
   await brokenHop('Daemon').waitFor();
-  await suite.page.getByRole('heading', { name: 'The suite.daemon does not answer.' }).waitFor();
+  await suite.page.getByRole('heading', { name: 'The daemon does not answer.' }).waitFor();
   assert.deepEqual(await accessibilityFaults(suite.page), []);
   await suite.daemon.restart();
   await drawn();

@@ -187,7 +187,7 @@ test('the command shown is taken by the command line; a name that is taken since
   assert.deepEqual(suite.browser.faults, []);
 });
 
-test('express: one suite.page, one order', async () => {
+test('express: one page, one order', async () => {
   await suite.page.goto('/vms/new?mode=express');
   await suite.page.locator('#new-hypervisor:checked').waitFor();
   await suite.page.locator('#new-name').fill('quick');

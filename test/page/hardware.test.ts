@@ -9,11 +9,11 @@ import { pageSuite } from '../support/page-suite.ts';
 
 const suite = pageSuite(async (daemon) => {
   const made = await daemon.client.call('network.create', { body: { name: 'lab', cidr: '10.77.0.0/24' } });
-  await suite.daemon.client.followTask(made.id, () => undefined);
-  await makeFakeVms(suite.daemon, [{ name: 'web', network: 'lab', start: true }]);
+  await daemon.client.followTask(made.id, () => undefined);
+  await makeFakeVms(daemon, [{ name: 'web', network: 'lab', start: true }]);
 });
 
-const show = (): Promise<Vm> => suite.daemon.client.call('vm.show', { params: { vm: 'web' } });
+const show = (): Promise<Vm> => daemon.client.call('vm.show', { params: { vm: 'web' } });
 /** Somebody else, on the command line. */
 const setElsewhere = async (body: VmSet) => {
   const { state, error } = await suite.daemon.client.followTask(

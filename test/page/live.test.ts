@@ -29,7 +29,7 @@ test('what somebody else does shows by itself: state, tasks, new and destroyed V
   assert.deepEqual(suite.browser.faults, []);
 });
 
-test('a suite.daemon that is killed and started again is found again, with what happened meanwhile', async () => {
+test('a daemon that is killed and started again is found again, with what happened meanwhile', async () => {
   await suite.page.goto('/vms/100');
   await suite.page.locator('.nk-connection--live').waitFor();
   await suite.daemon.kill();
