@@ -13,7 +13,7 @@ const suite = pageSuite(async (daemon) => {
   await makeFakeVms(daemon, [{ name: 'web', network: 'lab', start: true }]);
 });
 
-const show = (): Promise<Vm> => daemon.client.call('vm.show', { params: { vm: 'web' } });
+const show = (): Promise<Vm> => suite.daemon.client.call('vm.show', { params: { vm: 'web' } });
 /** Somebody else, on the command line. */
 const setElsewhere = async (body: VmSet) => {
   const { state, error } = await suite.daemon.client.followTask(
