@@ -106,7 +106,9 @@ test('a VM with saved memory comes suspended, goes on, and keeps its snapshots w
   const log = await readFile(join(daemon.data, 'images/101/nakhoda-101/Logs/VBox.log'), 'utf8');
   assert.match(log, /Changing the VM state from 'RESTORING'|Changing the VM state from 'LOADING'/u);
   await daemon.json('snapshot', 'rollback', 'asleep', 'warm');
-  assert.equal((await show('asleep')).state, 'running');
+  const back = await show('asleep');
+  const words = await readFile(join(daemon.data, 'images/101/nakhoda-101/Logs/VBox.log'), 'utf8').catch(String);
+  assert.equal(back.state, 'running', `${back.stateReason}\n${words.slice(-3000)}`);
   await daemon.json('vm', 'stop', 'asleep');
   // Without memory of its former life in the way, it gets the serial ports of ours.
   await daemon.json('vm', 'start', 'asleep');

@@ -26,10 +26,11 @@ export async function daemonVirtualBox(data: string): Promise<DaemonVirtualBox> 
   const runtime = await findVirtualBoxRuntime(process.env);
   if (runtime === null) throw new Error('VirtualBox is not set up.');
   const env = programEnvironment(userHome);
-  const folders = new AdoptedFolders(userHome, runtime);
+  // Read anew for each call: it may start the service, which has to see what the daemon has adopted meanwhile.
+  const adopted = (): string[] => new AdoptedFolders(userHome, runtime).present();
   const account = new Account({
-    ...{ userHome, runtime, env, adopted: () => folders.present() },
-    binds: () => [data, cacheFolder(process.env), ...folders.present()],
+    ...{ userHome, runtime, env, adopted },
+    binds: () => [data, cacheFolder(process.env), ...adopted()],
     account: {
       owner: networkOwner(data),
       lend: [join(data, 'images'), join(data, 'run', 'vm')],

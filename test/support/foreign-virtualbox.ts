@@ -65,6 +65,14 @@ export async function makeForeignUser(): Promise<ForeignUserHost> {
     const argv = runtimeArgv(runtime, { binds: [folder] }, [`${virtualBoxPrograms}/VBoxManage`, ...args]);
     return (await exec(argv, { env: environment, timeoutMs: 60_000 })).stdout;
   };
+  const machineLog = (name: string): Promise<string> =>
+    readFile(join(folder, 'VirtualBox VMs', name, 'Logs', 'VBox.log'), 'utf8').catch(String);
+  /** What is known of a machine that did not come up: its state, its front end's output, the end of its log. */
+  const lastWords = async (name: string): Promise<string> => {
+    const info = await run(['showvminfo', name, '--machinereadable']).catch(String);
+    const printed = await readFile(join(settings, 'front-end.log'), 'utf8').catch(String);
+    return [/^VMState="[^"]*"/mu.exec(info)?.[0] ?? info, printed.slice(-2000), (await machineLog(name)).slice(-2000)].join('\n');
+  };
   const everything = async (): Promise<string[]> => ['', ...(await readdir(folder, { recursive: true })).toSorted()];
   return {
     folder,
@@ -89,13 +97,11 @@ export async function makeForeignUser(): Promise<ForeignUserHost> {
         env: { ...env, ...display.env, XDG_RUNTIME_DIR: settings },
       });
       try {
-        // While a machine comes up VirtualBox may refuse to tell of it ("The object is not ready").
-        const runs = (): Promise<boolean> =>
-          run(['showvminfo', name, '--machinereadable']).then(
-            (info) => info.includes('VMState="running"'),
-            () => false,
-          );
-        if (!(await waitFor(runs, { timeoutMs: 60_000, pollMs: 200 }))) throw new Error(`${name} does not run`);
+        // Its own log tells when it runs, so nobody has to ask its service, which is busy with it. A guest whose state is
+        // saved in the middle of the BIOS at times crashes VirtualBox 7.2.22 when it goes on (seen by the kernel as
+        // "segfault … in VBoxVMM.so"), so it is let come to its end.
+        const ended = async (): Promise<boolean> => (await machineLog(name)).includes('No bootable medium found');
+        if (!(await waitFor(ended, { timeoutMs: 60_000, pollMs: 50 }))) throw new Error(`${name} does not run: ${await lastWords(name)}`);
         await work();
         if (!(await waitForExit(process, { timeoutMs: 20_000 }))) throw new Error(`${name} does not end`);
       } finally {

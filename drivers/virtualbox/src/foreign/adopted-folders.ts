@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 
-import { exec, lendToArgv, type PathPair, processArgv, processRef, type VirtualBoxRuntime, writeFileAtomic } from '@nakhoda/host';
+import { exec, lendToArgv, type PathPair, processArgv, processRef, type VirtualBoxRuntime, waitFor, writeFileAtomic } from '@nakhoda/host';
 
 import type { Account } from '../account.ts';
 import { settingsOf } from './open-programs.ts';
@@ -35,12 +35,12 @@ export class AdoptedFolders {
     await this.#keep();
     const state = await account.state();
     if (state.kind === 'own') {
-      for (const pid of await this.#services()) await unlessEnded(pid, this.#lendTo(pid, account.adoptedPairs(folders, state.identity)));
+      for (const pid of await this.#programs()) await unlessEnded(pid, this.#lendTo(pid, account.adoptedPairs(folders, state.identity)));
       return;
     }
     if (this.#runtime?.kind !== 'isolated' || this.#runtime.root === null) return;
     const { root } = this.#runtime;
-    for (const pid of await this.#services()) {
+    for (const pid of await this.#programs()) {
       await unlessEnded(pid, this.#showTo(pid, folders, root));
     }
   }
@@ -80,16 +80,30 @@ export class AdoptedFolders {
     }
   }
 
-  /** Our own service; as long as one of its clients lives there is one. */
-  async #services(): Promise<number[]> {
+  /**
+   * Our own service, and whatever may be about to start it: a service has the view of the program that started it, so one
+   * that VBoxManage brings up a moment after this would know nothing of the folders.
+   */
+  async #programs(): Promise<number[]> {
     const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
     const found: number[] = [];
     for (const pid of pids) {
-      if (basename(processArgv(pid)?.[0] ?? '') !== 'VBoxSVC') continue;
-      if ((await settingsOf(pid))?.includes(this.#userHome)) found.push(pid);
+      if (!awaited.has(programOf(pid)) || !(await settingsOf(pid))?.includes(this.#userHome)) continue;
+      // Still in the making of its view, which takes some milliseconds; what is mounted before that is over is not kept.
+      await waitFor(() => !enterers.has(programOf(pid)), { timeoutMs: 5000, pollMs: 5 });
+      if (lasting.has(programOf(pid))) found.push(pid);
     }
     return found;
   }
+}
+
+const lasting = new Set(['VBoxSVC', 'VBoxManage']);
+/** What a program of VirtualBox is before it has its view: see `accountArgv` and the isolated run time's way in. */
+const enterers = new Set(['perl', 'unshare', 'sh']);
+const awaited = new Set([...lasting, ...enterers]);
+
+function programOf(pid: number): string {
+  return basename(processArgv(pid)?.[0] ?? '');
 }
 
 /** One that has ended meanwhile is followed by one that sees them. */
